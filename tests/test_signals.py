@@ -1,0 +1,99 @@
+"""Signals against float64 torch and hand-worked values."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from probes.signals import signals
+
+
+def reference(logits, targets):
+    """Every signal in float64 from torch's own log-softmax."""
+    z = torch.as_tensor(np.asarray(logits, dtype=np.float64))
+    y = torch.as_tensor(targets)
+    log_p = z.log_softmax(1)
+    p = log_p.exp()
+    one_hot = torch.nn.functional.one_hot(y, z.shape[1])
+    other = z.masked_fill(one_hot.bool(), -torch.inf).max(1).values
+    return {
+        "loss": -log_p.gather(1, y[:, None])[:, 0],
+        "margin": z.gather(1, y[:, None])[:, 0] - other,
+        "entropy": torch.special.entr(p).sum(1),
+        "el2n": (p - one_hot).norm(dim=1),
+        "prediction": z.argmax(1),
+    }
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([2, 3, 10, 100]), st.sampled_from([0.1, 1.0, 10.0, 60.0]))
+def test_agrees_with_float64_torch(seed, classes, scale):
+    rng = np.random.default_rng(seed)
+    logits = (rng.normal(size=(16, classes)) * scale).astype(np.float32)
+    targets = rng.integers(0, classes, 16)
+
+    found = signals(logits, targets)
+
+    for name, expected in reference(logits, targets).items():
+        assert np.allclose(getattr(found, name), expected.numpy(), rtol=1e-5, atol=1e-6), name
+
+
+def test_keeps_relative_accuracy_where_the_given_label_is_nearly_certain():
+    """1 - p of 1e-9 is far below float32's resolution at 1; loss and EL2N still resolve it."""
+    logits = np.array([[20.7, 0.0, 0.0]], dtype=np.float32)
+
+    found = signals(logits, np.array([0]))
+
+    expected = reference(logits, [0])
+    assert found.loss[0] == pytest.approx(expected["loss"].item(), rel=1e-5)
+    rest = 2 * np.exp(-20.7)
+    assert found.loss[0] == pytest.approx(rest, rel=1e-5)
+    assert found.el2n[0] == pytest.approx(np.sqrt(rest**2 + 2 * (rest / 2) ** 2), rel=1e-5)
+
+
+def test_el2n_has_its_textbook_values():
+    uniform = signals(np.zeros((1, 10), dtype=np.float32), np.array([3]))
+    opposite = signals(np.array([[500.0, 0.0]], dtype=np.float32), np.array([1]))
+
+    assert uniform.el2n[0] == pytest.approx(np.sqrt(1 - 1 / 10))
+    assert opposite.el2n[0] == pytest.approx(np.sqrt(2))
+
+
+@pytest.mark.parametrize(
+    "row", [[np.nan, 0.0, 1.0], [np.inf, 0.0, 1.0], [0.0, -np.inf, 1.0], [0.0, 1.0, np.inf], [-np.inf] * 3]
+)
+def test_an_unusable_row_is_missing_and_leaves_the_others_alone(row):
+    good = [0.3, 1.7, -2.0]
+    found = signals(np.array([row, good], dtype=np.float32), np.array([1, 1]))
+    alone = signals(np.array([good], dtype=np.float32), np.array([1]))
+
+    assert found.prediction.tolist() == [-1, 1]
+    for name in ("loss", "margin", "entropy", "el2n"):
+        assert np.isnan(getattr(found, name)[0])
+        assert getattr(found, name)[1] == getattr(alone, name)[0]
+
+
+def test_a_masked_class_is_valid():
+    """-inf at another class leaves it out of the softmax."""
+    masked = signals(np.array([[1.0, -np.inf, 0.5]], dtype=np.float32), np.array([0]))
+    without = signals(np.array([[1.0, 0.5]], dtype=np.float32), np.array([0]))
+
+    for name in ("loss", "margin", "entropy", "el2n"):
+        assert getattr(masked, name)[0] == pytest.approx(getattr(without, name)[0], rel=1e-6)
+
+
+def test_a_margin_of_thousands_is_exact():
+    found = signals(np.array([[3000.0, 1.0, 2.0], [-5000.0, 0.0, -1.0]], dtype=np.float32), np.array([0, 0]))
+
+    assert found.margin.tolist() == [2998.0, -5000.0]
+    assert found.loss.tolist() == [0.0, pytest.approx(5000.3132)]
+
+
+def test_leaves_its_arguments_alone():
+    logits = np.array([[1.0, np.nan], [2.0, -1.0]], dtype=np.float32)
+    before = logits.copy()
+
+    signals(logits, np.array([0, 1]))
+
+    assert np.array_equal(logits, before, equal_nan=True)
