@@ -1,0 +1,163 @@
+"""Turns what a training loop has at hand into checked arrays, before anything of it is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Batch", "check_batch", "to_array"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One checked batch.
+
+    Attributes:
+        index: int64, (B,); in [0, N).
+        logits: float32 or float64, (B, K), K >= 2.
+        targets: int64, (B,); in [0, K).
+    """
+
+    index: np.ndarray
+    logits: np.ndarray
+    targets: np.ndarray
+
+
+def check_batch(
+    index: Any,
+    logits: Any,
+    targets: Any,
+    *,
+    num_examples: int,
+    num_classes: int | None = None,
+    positions: Mapping[Any, int] | None = None,
+    ignore_index: int | None = None,
+) -> Batch:
+    """Check one batch and bring it into one form; binary logits z become (0, z).
+
+    Args:
+        index: (B,) positions, or ids where `positions` is given.
+        logits: (B, K), or (B,) / (B, 1) for binary.
+        targets: (B,) given labels.
+        num_examples: N.
+        num_classes: K of earlier batches, if any.
+        positions: from id to position.
+        ignore_index: rows with this target are left out.
+
+    Raises:
+        TypeError: a kind of value that cannot be used.
+        ValueError: shapes disagree, or a target lies outside [0, K).
+        IndexError: an index lies outside [0, N), or an id is unknown.
+    """
+    if logits is None or targets is None:
+        missing = "logits" if logits is None else "targets"
+        raise TypeError(f"update() needs {missing}: call update(index, logits, targets).")
+    if index is None:
+        raise ValueError("index is missing. Pass the batch's positions: with_index(dataset) adds them to each item.")
+    scores, binary = _check_logits(to_array(logits, "logits"))
+    labels = _check_targets(to_array(targets, "targets"), binary)
+    where = _check_index(index, positions)
+    if not len(where) == len(scores) == len(labels):
+        raise ValueError(
+            f"index, logits and targets must have one entry per example, got {len(where)}, {len(scores)} and "
+            f"{len(labels)}."
+        )
+    classes = scores.shape[1]
+    if num_classes is not None and classes != num_classes:
+        raise ValueError(f"logits must have {num_classes} classes as in earlier batches, got {classes}.")
+    if ignore_index is not None:
+        kept = labels != ignore_index
+        where, scores, labels = where[kept], scores[kept], labels[kept]
+    if len(where) and (where.min() < 0 or where.max() >= num_examples):
+        found = where[(where < 0) | (where >= num_examples)][0]
+        raise IndexError(
+            f"index must lie in [0, {num_examples}), got {found}. Pass dataset positions, not batch positions."
+        )
+    if len(labels) and (labels.min() < 0 or labels.max() >= classes):
+        found = labels[(labels < 0) | (labels >= classes)][0]
+        hint = " Say ignore_index to skip such rows." if ignore_index is None and found < 0 else ""
+        raise ValueError(f"targets must lie in [0, {classes}), got {found}.{hint}")
+    return Batch(where, scores, labels)
+
+
+def to_array(value: Any, name: str) -> np.ndarray:
+    """The value as a numpy array, without a copy where possible: of torch, numpy, lists, DLPack or `__array__`.
+
+    Raises:
+        TypeError: it is none of these.
+    """
+    if hasattr(value, "detach"):  # torch, without importing it
+        tensor = value.detach()
+        if tensor.dtype.is_floating_point and tensor.element_size() < 4:
+            tensor = tensor.float()  # numpy has no bfloat16, and float16 is too coarse to exponentiate
+        return np.asarray(tensor.cpu().numpy())
+    if hasattr(value, "__dlpack__") and not isinstance(value, np.ndarray):
+        try:
+            return np.from_dlpack(value)
+        except (BufferError, RuntimeError, TypeError, ValueError):
+            if not hasattr(value, "__array__"):
+                raise TypeError(f"{name} cannot be read as an array: got {type(value).__name__}.") from None
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be an array of numbers, got {type(value).__name__}: {error}") from error
+    if array.dtype == object:
+        raise TypeError(f"{name} must be an array of numbers, got {type(value).__name__} of mixed entries.")
+    return array
+
+
+def _check_logits(logits: np.ndarray) -> tuple[np.ndarray, bool]:
+    """(B, 2 or more) float32 or float64, and whether they came as one logit per example."""
+    if logits.dtype.kind != "f":
+        raise TypeError(f"logits must be floats, the scores before softmax, got {logits.dtype}.")
+    if logits.ndim == 0 or logits.ndim > 2:
+        hint = "Flatten sequences and pixels to one row each, e.g. logits.reshape(-1, K), targets.reshape(-1)."
+        raise ValueError(f"logits must have shape (B, K), or (B,) for binary, got {logits.shape}. {hint}")
+    if logits.dtype.itemsize < 4 or logits.dtype.itemsize > 8:
+        logits = logits.astype(np.float32 if logits.dtype.itemsize < 4 else np.float64)
+    binary = logits.ndim == 1 or logits.shape[1] == 1
+    if binary:
+        logits = logits.reshape(-1)
+        return np.stack([np.zeros_like(logits), logits], axis=1), True
+    return logits, False
+
+
+def _check_targets(targets: np.ndarray, binary: bool) -> np.ndarray:
+    if binary and targets.ndim == 2 and targets.shape[1] == 1:
+        targets = targets.reshape(-1)
+    if targets.ndim > 1:
+        raise ValueError(
+            f"targets must have shape (B,), one class per example, got {targets.shape}. "
+            "Multi-label, segmentation and soft targets are not supported; flatten sequences to one row each."
+        )
+    targets = np.atleast_1d(targets)
+    if targets.dtype.kind == "f":
+        if not binary:
+            raise TypeError(f"targets must be integer classes, got {targets.dtype}. Soft targets are not supported.")
+        if not np.isin(targets, (0, 1)).all():
+            found = targets[~np.isin(targets, (0, 1))][0]
+            raise ValueError(f"binary targets must be exactly 0 or 1, got {found}. Soft targets are not supported.")
+    elif targets.dtype.kind not in "iub":
+        raise TypeError(f"targets must be integer classes, got {targets.dtype}.")
+    return targets.astype(np.int64)
+
+
+def _check_index(index: Any, positions: Mapping[Any, int] | None) -> np.ndarray:
+    if positions is not None:
+        names = index.tolist() if hasattr(index, "tolist") else list(index)
+        names = names if isinstance(names, list) else [names]
+        try:
+            return np.fromiter((positions[name] for name in names), np.int64, len(names))
+        except KeyError as error:
+            raise IndexError(f"id {error.args[0]!r} is not among the ids given to ExampleTracker.") from None
+    found = np.atleast_1d(to_array(index, "index"))
+    if found.size == 0:
+        found = found.astype(np.int64)
+    if found.dtype.kind not in "iu":
+        raise TypeError(f"index must hold integers, positions in the training set, got {found.dtype}.")
+    if found.ndim != 1:
+        raise ValueError(f"index must have shape (B,), got {found.shape}.")
+    return found.astype(np.int64)

@@ -1,0 +1,328 @@
+"""The tracker's life: what it records, when it writes, how it ends and goes on."""
+
+import copy
+import json
+import os
+import subprocess
+import sys
+import weakref
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import probes
+from probes import ExampleTracker, ProbeError, open_run
+from probes.errors import ConfigError, RunExistsError, RunLockedError
+
+ROOT = Path(probes.__file__).parents[1]
+
+
+def random_epochs(seed=0, epochs=4, examples=30, classes=3):
+    rng = np.random.default_rng(seed)
+    targets = rng.integers(0, classes, examples)
+    return targets, [rng.normal(size=(examples, classes)).astype(np.float32) for _ in range(epochs)]
+
+
+def play(tracker, targets, epochs, batch=7, shuffle=None):
+    for number, logits in enumerate(epochs):
+        order = np.arange(len(targets)) if shuffle is None else np.random.default_rng([shuffle, number]).permutation(30)
+        for start in range(0, len(order), batch):
+            index = order[start : start + batch]
+            tracker.update(index, logits[index], targets[index])
+        tracker.end_epoch()
+    return tracker
+
+
+def test_batch_size_and_order_within_an_epoch_change_nothing():
+    targets, epochs = random_epochs()
+
+    one = play(ExampleTracker(30), targets, epochs, batch=30).scores()
+    other = play(ExampleTracker(30), targets, epochs, batch=4, shuffle=1).scores()
+
+    pd.testing.assert_frame_equal(one, other)
+
+
+def test_in_memory_and_on_disk_agree(tmp_path):
+    targets, epochs = random_epochs()
+    truth = np.where(np.arange(30) < 5, (targets + 1) % 3, targets)
+
+    memory = play(ExampleTracker(30, true_labels=truth), targets, epochs)
+    with play(ExampleTracker(30, true_labels=truth, run=tmp_path / "run"), targets, epochs) as disk:
+        pd.testing.assert_frame_equal(memory.scores(), disk.scores())
+        assert np.array_equal(memory.trajectory("margin"), disk.trajectory("margin"))
+    run = open_run(tmp_path / "run")
+
+    pd.testing.assert_frame_equal(memory.scores(), run.scores(), check_dtype=False)
+    assert run.summary()["num_noisy"] == 5
+    assert (run.status, run.measure) == ("complete", "online")
+    pd.testing.assert_frame_equal(memory.scores(epochs=(2, 3)), disk.scores(epochs=(2, 3)))
+
+
+def test_the_last_of_repeated_visits_stands_and_visits_counts_them():
+    tracker = ExampleTracker(2)
+    tracker.update([0, 0], [[1.0, 0.0], [0.0, 3.0]], [1, 1])
+    tracker.update([0], [[0.0, 5.0]], [1])
+    tracker.end_epoch()
+
+    assert tracker.trajectory("margin").tolist()[0][0] == 5.0
+    assert tracker.trajectory("visits").tolist() == [[3, -1]]
+    assert tracker.scores()["visits"].tolist() == [3, pd.NA]
+
+
+def test_transitions_are_counted_between_visited_epochs():
+    """Right, not visited, wrong: one forgetting event, and the gap is missing, not zero."""
+    tracker = ExampleTracker(2)
+    for visited, logits in (([0, 1], [[2.0, 0.0]] * 2), ([1], [[2.0, 0.0]]), ([0, 1], [[0.0, 2.0], [2.0, 0.0]])):
+        tracker.update(visited, logits, [0] * len(visited))
+        tracker.end_epoch()
+
+    assert tracker.scores()["forgetting_events"].tolist() == [1, 0]
+    assert np.isnan(tracker.trajectory("loss")[1, 0])
+
+
+def test_unusable_logits_are_missing_and_counted(tmp_path):
+    with ExampleTracker(3, run=tmp_path / "run") as tracker:
+        tracker.update([0, 1, 2], [[np.nan, 0.0], [1.0, -np.inf], [np.inf, 0.0]], [0, 0, 1])
+        tracker.end_epoch()
+        tracker.update([0], [[1.0, 0.0]], [0])
+    run = open_run(tmp_path / "run")
+
+    assert run.trajectory("prediction").tolist() == [[-1, 0, -1], [0, -1, -1]]
+    assert run.trajectory("visits")[0].tolist() == [1, 1, 1]
+    assert run.summary()["nonfinite_visits"] == 2
+    assert run.scores()["first_learned_epoch"].tolist() == [2, 1, pd.NA]
+    assert run.scores().loc[2].drop(["given_label"]).isna().all()
+
+
+@pytest.mark.parametrize(
+    "bad", [([0, 9], [[1.0, 0.0]] * 2, [0, 0]), ([0, 1], [[1.0, 0.0]] * 2, [0, 2]), ([0, 1], [[1.0, 0.0]] * 2, [1, 1])]
+)
+def test_a_refused_batch_leaves_no_trace(bad):
+    tracker = ExampleTracker(3)
+    tracker.update([0], [[1.0, 0.0]], [0])
+    before = copy.deepcopy(tracker.state_dict())
+
+    with pytest.raises((ValueError, IndexError)):
+        tracker.update(*bad)
+
+    assert str(tracker.state_dict()) == str(before)
+
+
+def test_a_changed_label_names_the_example():
+    tracker = ExampleTracker(10)
+    tracker.update([4, 7], [[1.0, 0.0]] * 2, [0, 1])
+
+    with pytest.raises(ValueError, match="targets gave example 7 label 0, but earlier 1"):
+        tracker.update([7], [[1.0, 0.0]], [0])
+    with pytest.raises(ValueError, match="example 5 label"):
+        tracker.update([5, 5], [[1.0, 0.0]] * 2, [0, 1])
+
+
+def test_ending_an_epoch_twice_or_without_updates_does_nothing():
+    tracker = ExampleTracker(1)
+    tracker.end_epoch()
+    tracker.update([0], [[1.0, 0.0]], [0])
+    tracker.end_epoch()
+    tracker.end_epoch()
+
+    assert tracker.trajectory("loss").shape == (1, 1)
+
+
+def test_scores_are_of_closed_epochs_only():
+    tracker = ExampleTracker(1)
+    tracker.update([0], [[1.0, 0.0]], [0])
+
+    assert tracker.scores()["aum"].isna().all()
+    assert tracker.trajectory("loss").shape == (0, 1)
+
+
+def test_ids_replace_positions(tmp_path):
+    with ExampleTracker(2, run=tmp_path / "run", ids=["cat.png", "dog.png"]) as tracker:
+        tracker.update(["dog.png"], [[1.0, 0.0]], [0])
+        tracker.end_epoch()
+
+        assert tracker.scores()["id"].tolist() == ["cat.png", "dog.png"]
+    assert open_run(tmp_path / "run").scores()["aum"].tolist() == pytest.approx([np.nan, 1.0], nan_ok=True)
+
+    tensor_ids = ExampleTracker(2, ids=[100, 200])
+    tensor_ids.update(torch.tensor([200]), torch.tensor([[1.0, 0.0]]), torch.tensor([0]))
+    tensor_ids.end_epoch()
+    assert tensor_ids.scores()["aum"][1] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"num_examples": 0}, ValueError, "num_examples must be at least 1, got 0"),
+        ({"num_examples": 2.0}, TypeError, "num_examples must be an int, got float"),
+        ({"num_examples": 2, "true_labels": [0]}, ValueError, r"true_labels must have shape \(2,\), got \(1,\)"),
+        ({"num_examples": 2, "true_labels": [0.5, 1]}, TypeError, "true_labels must be integers"),
+        ({"num_examples": 2, "ids": ["a", "a"]}, ValueError, "ids must be unique, got 'a' more than once"),
+        ({"num_examples": 2, "ids": ["a"]}, ValueError, "ids must hold 2 entries, got 1"),
+        ({"num_examples": 2, "ids": ["a", 1]}, TypeError, "all strings or all ints"),
+        ({"num_examples": 2, "images": np.zeros((3, 4, 4))}, ValueError, r"images must have shape \(2, H, W"),
+        ({"num_examples": 2, "if_exists": "overwite"}, ConfigError, "Did you mean 'overwrite'"),
+    ],
+)
+def test_says_in_one_line_what_the_constructor_cannot_use(settings, error, message):
+    with pytest.raises(error, match=message):
+        ExampleTracker(**settings)
+
+
+def test_no_graph_is_kept():
+    tracker = ExampleTracker(2)
+    logits = torch.ones(2, 2, requires_grad=True) * 2
+    tracker.update([0, 1], logits, [0, 1])
+    kept = weakref.ref(logits)
+
+    del logits
+
+    assert kept() is None
+    tracker.end_epoch()
+    assert tracker.trajectory("margin").tolist() == [[0.0, 0.0]]
+
+
+def test_thumbnails_come_from_an_array_or_a_function(tmp_path):
+    pictures = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+    for name, images in (("array", pictures), ("function", lambda index: pictures[index])):
+        with ExampleTracker(2, run=tmp_path / name, images=images) as tracker:
+            tracker.update([0, 1], [[1.0, 0.0]] * 2, [0, 1])
+        pngs = open_run(tmp_path / name).images([1])
+
+        assert list(pngs) == [1]
+        assert np.array_equal(decode(pngs[1]), pictures[1])
+
+
+def decode(png):
+    import io
+
+    from PIL import Image
+
+    return np.asarray(Image.open(io.BytesIO(png)))
+
+
+def test_an_existing_run_is_refused_with_the_three_choices(tmp_path):
+    with ExampleTracker(1, run=tmp_path / "run") as tracker:
+        tracker.update([0], [[1.0, 0.0]], [0])
+
+    with pytest.raises(RunExistsError, match="already holds a run.*overwrite.*resume"):
+        ExampleTracker(1, run=tmp_path / "run")
+    ExampleTracker(1, run=tmp_path / "run", if_exists="overwrite").close()
+    assert open_run(tmp_path / "run").num_epochs == 0
+
+
+def test_a_run_is_held_until_closed(tmp_path):
+    tracker = ExampleTracker(1, run=tmp_path / "run")
+
+    with pytest.raises(RunLockedError, match="being written"):
+        ExampleTracker(1, run=tmp_path / "run", if_exists="overwrite")
+    tracker.close()
+    tracker.close()
+    with pytest.raises(ProbeError, match="closed"):
+        tracker.update([0], [[1.0, 0.0]], [0])
+
+
+@pytest.mark.parametrize(("error", "status"), [(RuntimeError, "failed"), (KeyboardInterrupt, "interrupted")])
+def test_an_exception_keeps_the_open_epoch_and_says_how_it_ended(tmp_path, error, status):
+    with pytest.raises(error), ExampleTracker(1, run=tmp_path / "run") as tracker:  # noqa: PT012
+        tracker.update([0], [[1.0, 0.0]], [0])
+        raise error
+
+    run = open_run(tmp_path / "run")
+    assert (run.status, run.num_epochs) == (status, 1)
+
+
+@pytest.mark.parametrize(
+    ("ending", "status"), [("", "complete"), ("raise ValueError", "failed"), ("raise KeyboardInterrupt", "interrupted")]
+)
+def test_the_interpreters_exit_closes_the_run(tmp_path, ending, status):
+    script = (
+        "import sys; from probes import ExampleTracker\n"
+        "t = ExampleTracker(1, run=sys.argv[1]); t.update([0], [[1., 0.]], [0])\n" + ending
+    )
+    subprocess.run([sys.executable, "-c", script, tmp_path / "run"], cwd=ROOT, check=False, capture_output=True)
+
+    run = open_run(tmp_path / "run")
+    assert (run.status, run.num_epochs) == (status, 1)
+
+
+def test_resuming_goes_on_where_the_run_ended(tmp_path):
+    targets, epochs = random_epochs()
+    with play(ExampleTracker(30, run=tmp_path / "half"), targets, epochs[:2]):
+        pass
+    with play(ExampleTracker(30, run=tmp_path / "half", if_exists="resume"), targets, epochs[2:]):
+        pass
+    with play(ExampleTracker(30, run=tmp_path / "whole"), targets, epochs):
+        pass
+
+    pd.testing.assert_frame_equal(open_run(tmp_path / "half").scores(), open_run(tmp_path / "whole").scores())
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_a_saved_state_goes_on_identically_in_the_middle_of_an_epoch(tmp_path, on_disk):
+    """Through torch.save with weights_only loading, as a checkpoint would travel; later epochs are dropped."""
+    targets, epochs = random_epochs()
+    where = {"run": tmp_path / "run"} if on_disk else {}
+    tracker = play(ExampleTracker(30, **where), targets, epochs[:2])
+    tracker.update(np.arange(10), epochs[2][:10], targets[:10])
+    torch.save({"tracker": tracker.state_dict()}, tmp_path / "state.pt")
+    tracker.update(np.arange(10, 30), -epochs[2][10:], targets[10:])  # a future that did not happen
+    tracker.end_epoch()
+    tracker.close("interrupted")
+
+    again = ExampleTracker(30, **where, **({"if_exists": "resume"} if on_disk else {}))
+    again.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True)["tracker"])
+    again.update(np.arange(10, 30), epochs[2][10:], targets[10:])
+    again.end_epoch()
+    play(again, targets, epochs[3:])
+
+    whole = play(ExampleTracker(30), targets, epochs)
+    pd.testing.assert_frame_equal(again.scores(), whole.scores())
+    assert np.array_equal(again.trajectory("loss"), whole.trajectory("loss"))
+
+
+def test_a_state_that_does_not_fit_is_refused(tmp_path):
+    targets, epochs = random_epochs()
+    state = play(ExampleTracker(30), targets, epochs[:2]).state_dict()
+    play(ExampleTracker(30, run=tmp_path / "run"), targets, epochs[:3]).close()
+
+    with pytest.raises(ValueError, match="of 30 examples, the tracker of 3"):
+        ExampleTracker(3).load_state_dict(state)
+    with pytest.raises(ProbeError, match="holds 0 epochs, the state is of epoch 2"):
+        ExampleTracker(30, run=tmp_path / "new").load_state_dict(state)
+
+
+def test_records_a_probe_into_the_run(tmp_path):
+    class Norm:
+        name = "weight_norm"
+
+        def measure(self, model, examples, context):
+            return pd.DataFrame({"epoch": [context.epoch], "split": "train", "example": [0], "value": [context.step]})
+
+        def finish(self, frames):
+            return pd.DataFrame({"example": [0], "weight_norm": [len(frames)]})
+
+    with ExampleTracker(1, run=tmp_path / "run") as tracker:
+        for _ in range(2):
+            tracker.update([0], [[1.0, 0.0]], [0])
+            tracker.record(Norm(), None, None)
+            tracker.end_epoch()
+    run = open_run(tmp_path / "run")
+
+    assert run.probe("weight_norm")[["epoch", "value"]].to_numpy().tolist() == [[1, 1], [2, 2]]
+    assert run.scores()["weight_norm"].tolist() == [2]
+
+
+def test_a_forked_worker_does_not_end_the_run(tmp_path):
+    tracker = ExampleTracker(1, run=tmp_path / "run")
+    child = os.fork()
+    if child == 0:
+        tracker._close_at_exit()
+        os._exit(0)
+    os.waitpid(child, 0)
+
+    assert json.loads((tmp_path / "run/run.json").read_text())["status"] == "running"
+    tracker.close()
