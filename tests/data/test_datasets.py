@@ -1,0 +1,111 @@
+"""The split, standardisation and numbering of named data sets, checked against scikit-learn's own arrays."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from probes.data import DATASETS, load_dataset
+from probes.errors import ConfigError
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_dataset("digits")
+
+
+@pytest.fixture(scope="module")
+def raw():
+    return load_digits()
+
+
+def test_digits_has_the_sizes_of_the_reference_protocol(digits):
+    assert (len(digits.train), len(digits.validation), len(digits.test)) == (1400, 197, 200)
+    assert digits.train.inputs.shape == (1400, 1, 8, 8)
+    assert digits.train.inputs.dtype == torch.float32
+    assert digits.classes == list("0123456789")
+    assert digits.image_shape == (8, 8)
+
+
+def test_every_row_is_in_exactly_one_part(digits, raw):
+    rows = raw.images / 16
+    parts = [
+        part.inputs.double().numpy() * digits.sd + digits.mean
+        for part in (digits.train, digits.validation, digits.test)
+    ]
+
+    seen = np.round(np.concatenate(parts).reshape(-1, 64) * 16).astype(int)
+
+    assert sorted(map(tuple, seen)) == sorted(map(tuple, np.round(rows.reshape(-1, 64) * 16).astype(int)))
+
+
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
+def test_every_part_is_stratified(digits, raw, part):
+    labels = getattr(digits, part).true_labels.numpy()
+
+    expected = np.bincount(raw.target) / len(raw.target) * len(labels)
+
+    assert np.abs(np.bincount(labels) - expected).max() <= 1.5
+
+
+def test_ids_are_the_original_rows(digits, raw):
+    assert np.array_equal(digits.train.images, np.round(raw.images[digits.ids] * 255 / 16))
+    assert np.array_equal(digits.train.true_labels, raw.target[digits.ids])
+
+
+def test_standardisation_uses_training_pixels_only(digits, raw):
+    pixels = raw.images[digits.ids] / 16
+
+    assert digits.mean == pytest.approx(pixels.mean(), abs=1e-12)
+    assert digits.sd == pytest.approx(pixels.std(), abs=1e-12)
+    assert digits.train.inputs.mean().item() == pytest.approx(0, abs=1e-6)
+    assert digits.train.inputs.std(correction=0).item() == pytest.approx(1, abs=1e-6)
+    assert digits.test.inputs.mean().item() != pytest.approx(0, abs=1e-6)
+
+
+def test_blank_value_is_a_pixel_without_ink(digits):
+    blank = digits.train.inputs[:, 0][torch.from_numpy(digits.train.images == 0)]
+
+    assert blank.unique().tolist() == [pytest.approx(digits.blank_value, abs=1e-6)]
+
+
+def test_images_are_grey_with_full_ink_at_255(digits):
+    assert digits.train.images.dtype == np.uint8
+    assert (digits.train.images.min(), digits.train.images.max()) == (0, 255)
+    assert digits.validation.images is None
+
+
+def test_equal_split_seeds_give_equal_data(digits):
+    again = load_dataset("digits", split_seed=0)
+
+    assert np.array_equal(again.ids, digits.ids)
+    assert torch.equal(again.test.inputs, digits.test.inputs)
+    assert again.fingerprint == digits.fingerprint
+
+
+def test_another_split_seed_gives_another_split_and_fingerprint(digits):
+    other = load_dataset("digits", split_seed=1)
+
+    assert set(other.ids) != set(digits.ids)
+    assert other.fingerprint != digits.fingerprint
+    assert len(digits.fingerprint) == 16
+
+
+def test_loading_leaves_random_states_alone(digits):
+    before = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
+
+    load_dataset("digits", split_seed=5)
+
+    assert np.array_equal(before[0], np.random.get_state()[1])  # noqa: NPY002
+    assert torch.equal(before[1], torch.get_rng_state())
+
+
+def test_the_catalogue_tells_the_truth(digits, raw):
+    info = DATASETS["digits"]
+
+    assert (info.examples, info.classes) == (len(raw.target), len(raw.target_names))
+
+
+def test_an_unknown_name_suggests_the_nearest():
+    with pytest.raises(ConfigError, match="unknown dataset 'digts'. Did you mean 'digits'?"):
+        load_dataset("digts")
