@@ -1,0 +1,181 @@
+"""Everything that decides a training run, checked before any work."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from probes.data import DATASETS, check_noise
+from probes.errors import ConfigError, unknown_name
+from probes.models import MODELS
+
+__all__ = ["MEASURES", "TrainConfig", "log_spaced_epochs"]
+
+MEASURES: dict[str, str] = {
+    "sweep": "an extra pass over the training set at the end of each epoch: one exact snapshot",
+    "online": "from the forward pass that also trains on the example: free, weights moving",
+    "both": "the sweep, and the online signals beside it",
+}
+_DEFAULT_PROBES = ("attributions",)
+_INTEGERS = {"epochs": 1, "width": 1, "depth": 0, "batch_size": 1}  # name -> smallest value
+_SEEDS = ("seed", "split_seed", "noise_seed", "init_seed", "order_seed")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The options of `probe train`; the defaults are the reference protocol, on scikit-learn's digits.
+
+    Attributes:
+        dataset: a name of DATASETS.
+        model: a name of MODELS.
+        noise: share of labels that noise is drawn for, in [0, 1].
+        noise_kind: a name of NOISE_KINDS.
+        epochs: passes over the training set.
+        seed: of noise, initial weights and order of examples, wherever those have no seed of their own.
+        split_seed: of the split into training, validation and test examples.
+        noise_seed: of the noise; None follows `seed`.
+        init_seed: of the initial weights; None follows `seed`.
+        order_seed: of the order of examples; None follows `seed`.
+        width: units of a hidden layer.
+        depth: hidden layers.
+        lr: learning rate.
+        momentum: of SGD, in [0, 1).
+        batch_size: examples per step.
+        measure: where signals are read: "sweep", "online" or "both".
+        probe: names of probes to record beside `attributions`; "none" records none at all.
+        probe_epochs: epochs at which probes measure; None stands for `log_spaced_epochs`.
+        checkpoint_epochs: epochs at which the weights are kept; None stands for `log_spaced_epochs`.
+        device: "auto", or a device of PyTorch, such as "cpu" or "cuda:1".
+        threads: CPU threads; None picks what is fastest at this size.
+
+    Raises:
+        ConfigError: naming the first option that cannot be used, its value, and what is allowed.
+    """
+
+    dataset: str = "digits"
+    model: str = "mlp"
+    noise: float = 0.0
+    noise_kind: str = "uniform_all"
+    epochs: int = 120
+    seed: int = 0
+    split_seed: int = 0
+    noise_seed: int | None = None
+    init_seed: int | None = None
+    order_seed: int | None = None
+    width: int = 512
+    depth: int = 2
+    lr: float = 0.05
+    momentum: float = 0.9
+    batch_size: int = 64
+    measure: str = "sweep"
+    probe: tuple[str, ...] = ()
+    probe_epochs: tuple[int, ...] | None = None
+    checkpoint_epochs: tuple[int, ...] | None = None
+    device: str = "auto"
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("noise", "lr", "momentum"):
+            self._set(name, _number(name, getattr(self, name)))
+        for name, low in _INTEGERS.items():
+            self._set(name, _integer(name, getattr(self, name), low=low))
+        for name in _SEEDS:
+            if getattr(self, name) is not None:
+                self._set(name, _integer(name, getattr(self, name), low=0, high=2**32 - 1))
+        if self.threads is not None:
+            self._set("threads", _integer("threads", self.threads, low=1))
+        for name in ("probe_epochs", "checkpoint_epochs"):
+            if getattr(self, name) is not None:
+                self._set(name, _epoch_list(name, getattr(self, name), self.epochs))
+        self._set("probe", (self.probe,) if isinstance(self.probe, str) else tuple(self.probe))
+        self._check()
+
+    @property
+    def seeds(self) -> dict[str, int]:
+        """The four seeds in force: of the split, the noise, the initial weights and the order of examples."""
+        return {
+            "split": self.split_seed,
+            "noise": self.seed if self.noise_seed is None else self.noise_seed,
+            "init": self.seed if self.init_seed is None else self.init_seed,
+            "order": self.seed if self.order_seed is None else self.order_seed,
+        }
+
+    @property
+    def probe_names(self) -> tuple[str, ...]:
+        """The probes to record, each once: the default one first, unless `probe` says "none"."""
+        return () if "none" in self.probe else tuple(dict.fromkeys((*_DEFAULT_PROBES, *self.probe)))
+
+    @property
+    def probe_at(self) -> tuple[int, ...]:
+        """Epochs at which probes measure, ascending."""
+        return log_spaced_epochs(self.epochs) if self.probe_epochs is None else self.probe_epochs
+
+    @property
+    def checkpoint_at(self) -> tuple[int, ...]:
+        """Epochs at which the weights are kept for good, ascending."""
+        return log_spaced_epochs(self.epochs) if self.checkpoint_epochs is None else self.checkpoint_epochs
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    def _check(self) -> None:
+        from probes.probing import PROBES
+
+        names: tuple[tuple[str, str, Iterable[str]], ...] = (
+            ("dataset", self.dataset, DATASETS),
+            ("model", self.model, MODELS),
+            ("measure", self.measure, MEASURES),
+            *(("probe", name, (*PROBES, "none")) for name in self.probe),
+        )
+        for kind, value, known in names:
+            if value not in set(known):
+                raise unknown_name(kind, value, known)
+        check_noise(self.noise_kind, self.noise)
+        if not 0 < self.lr < math.inf:
+            raise ConfigError(f"lr must be positive and finite, got {self.lr:g}.")
+        if not 0 <= self.momentum < 1:
+            raise ConfigError(f"momentum must lie in [0, 1), got {self.momentum:g}.")
+        if "none" in self.probe and len(self.probe) > 1:
+            raise ConfigError(f"probe 'none' stands alone, got {', '.join(self.probe)}.")
+
+
+def log_spaced_epochs(last: int) -> tuple[int, ...]:
+    """Return 0, then 1, 2, 5, 10, 20, 50, ... as far as they come before `last`, then `last`.
+
+    Example:
+        >>> log_spaced_epochs(120)
+        (0, 1, 2, 5, 10, 20, 50, 100, 120)
+    """
+    steps = (factor * 10**power for power in range(len(str(last))) for factor in (1, 2, 5))
+    return (0, *(epoch for epoch in steps if epoch < last), last)
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{name} must be a number, got {value!r}.") from error
+
+
+def _integer(name: str, value: Any, *, low: int, high: int | None = None) -> int:
+    try:
+        whole = operator.index(value)
+    except TypeError as error:
+        raise ConfigError(f"{name} must be a whole number, got {value!r}.") from error
+    if whole < low or (high is not None and whole > high):
+        allowed = f"at least {low}" if high is None else f"between {low} and {high}"
+        raise ConfigError(f"{name} must be {allowed}, got {whole}.")
+    return whole
+
+
+def _epoch_list(name: str, values: Any, last: int) -> tuple[int, ...]:
+    """Return the epochs ascending, each once."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise ConfigError(f"{name} must be a list of epochs, got {values!r}.")
+    epochs = {_integer(name, value, low=0) for value in values}
+    if epochs and max(epochs) > last:
+        raise ConfigError(f"{name} must lie in 0 to {last}, the last epoch, got {max(epochs)}.")
+    return tuple(sorted(epochs))

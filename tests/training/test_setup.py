@@ -1,0 +1,75 @@
+"""What a config becomes: device, threads, and what is said of it in run.json."""
+
+import pytest
+import torch
+
+from probes.errors import ConfigError
+from probes.training import TrainConfig
+from probes.training.setup import prepare, run_meta, using_threads
+
+
+def test_training_is_told_the_given_labels():
+    setup = prepare(TrainConfig(noise=0.4, width=8))
+
+    assert setup.examples.given_labels.tolist() == setup.corruption.given_labels.tolist()
+    assert setup.examples.true_labels.tolist() == setup.dataset.train.true_labels.tolist()
+    assert setup.examples.noisy.sum() == setup.corruption.noisy.sum() > 400
+
+
+def test_validation_and_test_labels_stay_true():
+    clean, noisy = (prepare(TrainConfig(noise=noise, width=8)).dataset for noise in (0.0, 1.0))
+
+    assert noisy.validation.given_labels.tolist() == clean.validation.given_labels.tolist()
+    assert noisy.test.given_labels.tolist() == clean.test.given_labels.tolist()
+
+
+def test_four_seeds_decide_four_things():
+    def parts(**seeds):
+        setup = prepare(TrainConfig(noise=0.4, width=8, **seeds))
+        return setup.dataset.fingerprint, setup.corruption.given_labels.tolist(), setup.model.output.weight.tolist()
+
+    split, noise, weights = parts()
+
+    assert parts(order_seed=1) == (split, noise, weights)
+    assert parts(init_seed=1)[:2] == (split, noise)
+    assert parts(init_seed=1)[2] != weights
+    assert parts(noise_seed=1)[1] != noise
+    assert parts(noise_seed=1)[::2] == (split, weights)
+    assert parts(split_seed=1)[0] != split
+    assert parts(split_seed=1)[2] == weights
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:99", "meta"])
+def test_a_device_that_is_not_there_is_one_clear_line(name):
+    with pytest.raises(ConfigError, match=rf"^device '{name}' cannot be used here\. Choose 'auto', 'cpu', or [^\n]*$"):
+        prepare(TrainConfig(device=name))
+
+
+def test_small_models_run_on_one_thread_and_large_ones_on_more():
+    assert prepare(TrainConfig(width=512)).threads == 1
+    assert prepare(TrainConfig(width=2048, depth=1, batch_size=1400)).threads == torch.get_num_threads()
+    assert prepare(TrainConfig(width=8, threads=3)).threads == 3
+
+
+def test_the_number_of_threads_is_put_back():
+    before = torch.get_num_threads()
+
+    with pytest.raises(KeyError), using_threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+        raise KeyError
+
+    assert torch.get_num_threads() == before
+
+
+def test_run_json_says_what_was_asked_for_and_what_came_of_it():
+    config = TrainConfig(noise=0.4, seed=3, width=8)
+    meta = run_meta(prepare(config), None)
+
+    assert meta["command"] == "train(TrainConfig(noise=0.4, seed=3, width=8))"
+    assert meta["config"]["noise_kind"] == "uniform_all"
+    assert meta["seeds"] == config.seeds
+    assert meta["dataset"]["splits"] == {"train": 1400, "validation": 197, "test": 200}
+    assert meta["corruption"].keys() == {"kind", "requested", "drawn", "realised"}
+    assert meta["model"] == {"description": "MLP 64-8-8-10", "parameters": 64 * 8 + 8 + 8 * 8 + 8 + 8 * 10 + 10}
+    assert {"python", "torch", "numpy", "captum"} <= meta["versions"].keys()
+    assert run_meta(prepare(config), "probe train --noise 0.4")["command"] == "probe train --noise 0.4"
