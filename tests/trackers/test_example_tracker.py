@@ -227,7 +227,7 @@ def test_a_run_is_held_until_closed(tmp_path):
 
 @pytest.mark.parametrize(("error", "status"), [(RuntimeError, "failed"), (KeyboardInterrupt, "interrupted")])
 def test_an_exception_keeps_the_open_epoch_and_says_how_it_ended(tmp_path, error, status):
-    with pytest.raises(error), ExampleTracker(1, run=tmp_path / "run") as tracker:  # noqa: PT012
+    with pytest.raises(error), ExampleTracker(1, run=tmp_path / "run") as tracker:
         tracker.update([0], [[1.0, 0.0]], [0])
         raise error
 
