@@ -1,0 +1,99 @@
+"""A run's summary in words: what the closing lines of `probe train` say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from probes_cli.output import decimal, percent
+
+__all__ = ["findings"]
+
+TELLS_APART = 0.6  # an AUROC below this is not worth the word "finds"; 0.5 is chance
+
+
+def findings(summary: Mapping[str, Any]) -> list[str]:
+    """Sentences, each about something the run knows; what is unknown is left out or said to be unknown.
+
+    Args:
+        summary: of `Run.summary()`.
+    """
+    parts = [
+        _sentence([_learning(summary), _memorizing(summary)]),
+        _sentence([_before_memorizing(summary)]),
+        _sentence([_test_accuracy(summary)]),
+        _sentence([_detection(summary)]),
+        _sentence([_nonfinite(summary)]),
+    ]
+    return [part for part in parts if part]
+
+
+def _learning(summary: Mapping[str, Any]) -> str | None:
+    """By which epoch the clean examples were learned."""
+    share = summary["final_clean_accuracy"]
+    if summary["clean_learned_epoch"] is not None:
+        return f"clean examples learned by epoch {summary['clean_learned_epoch']}"
+    if share is None:
+        return "no clean examples" if summary["num_noisy"] else None
+    return f"clean examples not learned within {_epochs(summary)} ({percent(share)} predicted as given in the end)"
+
+
+def _memorizing(summary: Mapping[str, Any]) -> str | None:
+    """By which epoch the wrong labels were memorized, or how far that went."""
+    if summary["num_noisy"] is None:
+        return "which labels are wrong is not known"
+    if summary["num_noisy"] == 0:
+        return "no wrong labels"
+    if summary["noisy_memorized_epoch"] is not None:
+        return f"wrong labels memorized by epoch {summary['noisy_memorized_epoch']}"
+    share = summary["final_noisy_accuracy"]
+    if share is None:
+        return None
+    half = summary["noisy_half_memorized_epoch"]
+    reached = f"half of them by epoch {half}, " if half is not None else ""
+    return f"wrong labels not memorized within {_epochs(summary)} ({reached}{percent(share)} in the end)"
+
+
+def _test_accuracy(summary: Mapping[str, Any]) -> str | None:
+    """Test accuracy at the validation peak and in the end."""
+    final, peak = summary["final_test_accuracy"], summary["peak_test_accuracy"]
+    if final is None:
+        return None
+    if peak is None:
+        return f"test accuracy {percent(final)} in the end"
+    if summary["peak_test_epoch"] == summary["epochs"]:
+        return f"test accuracy {percent(final)} in the end, where validation is best"
+    at_peak = f"test accuracy {percent(peak)} at best validation (epoch {summary['peak_test_epoch']})"
+    return f"{at_peak}, {percent(final)} in the end"
+
+
+def _before_memorizing(summary: Mapping[str, Any]) -> str | None:
+    share = summary["noisy_true_label_peak"]
+    if share is None:
+        return None
+    epoch = summary["noisy_true_label_peak_epoch"]
+    return f"at most {percent(share)} of the wrong labels were answered with their true label, at epoch {epoch}"
+
+
+def _detection(summary: Mapping[str, Any]) -> str | None:
+    auroc = summary["detection"]["mean_loss"]["auroc"]
+    if auroc is None:
+        return None
+    if auroc < TELLS_APART:
+        return f"mean loss does not tell wrong labels from right ones (AUROC {decimal(auroc)})"
+    return f"mean loss finds the wrong labels with AUROC {decimal(auroc)}"
+
+
+def _nonfinite(summary: Mapping[str, Any]) -> str | None:
+    count = summary["nonfinite_visits"]
+    return f"{count:,} visits had logits that are not finite: try a lower --lr" if count else None
+
+
+def _epochs(summary: Mapping[str, Any]) -> str:
+    count = summary["epochs"]
+    return "1 epoch" if count == 1 else f"{count} epochs"
+
+
+def _sentence(clauses: list[str | None]) -> str:
+    text = ", ".join(clause for clause in clauses if clause)
+    return f"{text[0].upper()}{text[1:]}." if text else ""

@@ -1,0 +1,32 @@
+"""Which run a command is about: the folder named, or the newest of `runs/`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from probes.errors import RunNotFoundError
+
+__all__ = ["ROOT", "all_runs", "chosen_run"]
+
+ROOT = Path("runs")
+
+
+def chosen_run(path: Path | None) -> Path:
+    """The folder asked for, or the newest run of `runs/` where none was.
+
+    Raises:
+        RunNotFoundError: there is no run to choose.
+    """
+    if path is not None:
+        return path
+    for run in all_runs():
+        return run
+    raise RunNotFoundError(f"there is no run in {ROOT}/ yet. Make one with `probe train`, or name a run folder.")
+
+
+def all_runs() -> list[Path]:
+    """Run folders of `runs/`, the newest first: by the time run.json was last written, then by name."""
+    if not ROOT.is_dir():
+        return []
+    found = [file for file in ROOT.glob("*/run.json") if file.is_file()]
+    return [file.parent for file in sorted(found, key=lambda file: (file.stat().st_mtime_ns, file.parent.name))][::-1]

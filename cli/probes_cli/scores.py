@@ -1,0 +1,130 @@
+"""`probe scores`: the table of scores, the most suspicious examples first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from probes.errors import ConfigError, unknown_name
+from probes_cli.options import WINDOW, OutFile, json_option, run_argument
+from probes_cli.output import columns, echo_json, is_missing, json_text, say
+from probes_cli.runs import chosen_run
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+__all__ = ["command"]
+
+EPILOG = """\b
+Examples:
+  probe scores --top 50
+  probe scores runs/mine --sort mean_loss --epochs 1-10
+  probe scores --out scores.parquet        every example, every column
+"""
+# Printed beside the column sorted by; --out and --json hold every column.
+_PRINTED = ("id", "given_label", "true_label", "noisy", "aum", "mean_loss", "forgetting_events", "learned_epoch")
+_LABELS = ("given_label", "true_label")
+_LOWEST_FIRST = ("example", "id", "given_label", "true_label", "corruption", "visits")
+
+
+@click.command("scores", epilog=EPILOG)
+@run_argument
+@click.option("--sort", metavar="COLUMN", default="aum", help="Column to sort by; see `probe list scores`.")
+@click.option("--top", type=click.IntRange(min=0), default=20, help="How many examples to print.")
+@click.option("--epochs", type=WINDOW, show_default="the whole run", help="Window of epochs, both included.")
+@click.option("--out", type=OutFile(".csv", ".parquet", ".json"), help="Write all examples to this file as well.")
+@json_option
+def command(
+    run: Path | None, sort: str, top: int, epochs: tuple[int, int] | None, out: Path | None, as_json: bool
+) -> None:
+    """Print the most suspicious examples.
+
+    RUN is a run folder; the newest of runs/ if left out. Suspicious values come first: high losses, low margins,
+    examples that were never learned.
+    """
+    from probes import open_run
+
+    opened = open_run(chosen_run(run))
+    frame = opened.scores(epochs=epochs)
+    if sort not in (*frame.columns, "example"):
+        raise unknown_name("column", sort, (*frame.columns, "example"))
+    if out is not None:
+        _write(frame, out)
+        say(f"Wrote {len(frame):,} examples to {out}")
+    shown = frame.iloc[_order(frame, sort, epochs[1] if epochs else opened.num_epochs)[:top]]
+    if as_json:
+        echo_json(_records(shown))
+        return
+    click.echo(_as_text(shown, sort, opened.classes))
+    say(f"{len(shown):,} of {len(frame):,} examples, {'highest' if _high_first(sort) else 'lowest'} {sort} first.")
+
+
+def _high_first(column: str) -> bool:
+    """Whether the suspicious end of a column, or else the more interesting one, is the high one."""
+    from probes.scores.catalogue import CATALOGUE
+
+    direction = CATALOGUE[column].direction if column in CATALOGUE else None
+    return column not in _LOWEST_FIRST if direction is None else direction == "high"
+
+
+def _order(frame: pd.DataFrame, column: str, last_epoch: int) -> np.ndarray:
+    """Positions of the examples, the most suspicious first, missing values last, ties by example."""
+    import numpy as np
+
+    from probes.scores.detection import ranking_values
+
+    if column == "example":
+        return np.arange(len(frame))
+    values = frame[column].reset_index(drop=True)
+    if values.dtype.kind not in "biuf":  # text
+        return values.sort_values(kind="stable", na_position="last").index.to_numpy()
+    suspicion = ranking_values(
+        column,
+        values.to_numpy(dtype=np.float64, na_value=np.nan),
+        "high" if _high_first(column) else "low",
+        never_learned=frame["never_learned"].to_numpy(dtype=np.int8, na_value=-1),
+        last_epoch=last_epoch,
+    )
+    return np.argsort(-suspicion, kind="stable")
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """A dict per example, `example` first."""
+    return [{str(name): value for name, value in row.items()} for row in frame.reset_index().to_dict("records")]
+
+
+def _write(frame: pd.DataFrame, path: Path) -> None:
+    """Write every row, in the order of the examples, in the format the file's name asks for."""
+    from probes.runs.layout import atomic_write
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror or error}.") from error
+    with atomic_write(path) as temporary:
+        if path.suffix == ".parquet":
+            frame.reset_index().to_parquet(temporary, index=False)
+        elif path.suffix == ".csv":
+            frame.to_csv(temporary)
+        else:
+            temporary.write_text(json_text(_records(frame)) + "\n", encoding="utf-8")
+
+
+def _as_text(frame: pd.DataFrame, sort: str, classes: list[str] | None) -> str:
+    """The printed columns, labels by the names of their classes where the run has them."""
+    names = ["example", *(name for name in _PRINTED if name in frame.columns)]
+    names += [] if sort in names else [sort]
+    tidy = frame.reset_index()
+    cells = [[_cell(value, classes if name in _LABELS else None) for value in tidy[name]] for name in names]
+    return columns(list(zip(*cells, strict=True)), header=names, right=range(len(names)))
+
+
+def _cell(value: Any, classes: list[str] | None) -> str:
+    if is_missing(value):
+        return "-"
+    if classes is not None and value < len(classes):
+        return classes[value]
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

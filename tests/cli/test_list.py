@@ -1,0 +1,61 @@
+"""`probe list`: what there is."""
+
+import json
+import os
+import shutil
+
+import pytest
+
+from probes.data import DATASETS, NOISE_KINDS
+from probes.models import MODELS
+from probes.probing import PROBES
+from probes.scores import CATALOGUE
+
+
+@pytest.mark.parametrize(
+    ("topic", "names"),
+    [
+        ("datasets", DATASETS),
+        ("models", MODELS),
+        ("noise-kinds", NOISE_KINDS),
+        ("scores", CATALOGUE),
+        ("probes", PROBES),
+    ],
+)
+def test_every_name_is_listed_for_people_and_for_programs(probe, topic, names):
+    text, rows = probe("list", topic).stdout, json.loads(probe("list", topic, "--json").stdout)
+
+    assert [row["name"] for row in rows] == list(names)
+    assert [line.split()[0] for line in text.splitlines()[2:]] == list(names)
+
+
+def test_runs_are_listed_with_the_newest_first(probe, small_run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, age in (("old", 1000), ("new", 2000)):
+        shutil.copytree(small_run, tmp_path / "runs" / name)
+        os.utime(tmp_path / "runs" / name / "run.json", (age, age))
+
+    rows = json.loads(probe("list", "runs", "--json").stdout)
+    assert [row["path"] for row in rows] == ["runs/new", "runs/old"]
+    expected = {"status": "complete", "epochs": 3, "dataset": "digits", "noise": 0.4, "noise_kind": "uniform_all"}
+    assert {key: rows[0][key] for key in expected} == expected
+    assert "runs/new" in probe("list", "runs").stdout
+
+
+def test_a_run_that_cannot_be_read_is_listed_all_the_same(probe, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs/broken").mkdir(parents=True)
+    (tmp_path / "runs/broken/run.json").write_text("{")
+
+    assert json.loads(probe("list", "runs", "--json").stdout)[0]["status"] == "unreadable"
+
+
+def test_no_runs_is_an_empty_list(probe, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    assert json.loads(probe("list", "runs", "--json").stdout) == []
+    assert probe("list", "runs").stderr == "No runs in runs/ yet. Make one with `probe train`.\n"
+
+
+def test_suggests_the_nearest_topic(refused):
+    assert refused("list", "score") == "unknown list 'score'. Did you mean 'scores'?"

@@ -1,0 +1,134 @@
+"""`probe scores`: order, columns, windows, files."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from probes import open_run
+
+
+def printed(answer, column):
+    """One column of a printed table."""
+    header, _, *rows = answer.stdout.splitlines()
+    return [row.split()[header.split().index(column)] for row in rows]
+
+
+def records(answer):
+    return json.loads(answer.stdout, parse_constant=pytest.fail)
+
+
+def test_the_lowest_margins_come_first_unless_something_else_is_asked_for(probe, small_run):
+    expected = open_run(small_run).scores()["aum"].nsmallest(20)
+    answer = probe("scores")
+
+    assert printed(answer, "example") == [str(example) for example in expected.index]
+    assert answer.stderr == "20 of 1,400 examples, lowest aum first.\n"
+
+
+def test_a_score_whose_high_end_is_suspicious_is_sorted_downwards(probe, small_run):
+    expected = open_run(small_run).scores()["mean_loss"].nlargest(5)
+    answer = probe("scores", "--sort", "mean_loss", "--top", "5")
+
+    assert printed(answer, "example") == [str(example) for example in expected.index]
+    assert "highest mean_loss first" in answer.stderr
+
+
+def test_never_learned_ranks_above_every_epoch(probe, small_run):
+    scores = open_run(small_run).scores()
+    learned = [
+        row["learned_epoch"] for row in records(probe("scores", "--sort", "learned_epoch", "--top", "1400", "--json"))
+    ]
+    never = int(scores["learned_epoch"].isna().sum())
+
+    assert 0 < never < 1400
+    assert learned[:never] == [None] * never
+    assert learned[never:] == sorted(learned[never:], reverse=True)
+
+
+def test_an_example_never_visited_comes_last(probe, tmp_path):
+    from probes import ExampleTracker
+
+    with ExampleTracker(3, run=tmp_path / "mine") as tracker:
+        tracker.update([1, 2], [[2.0, 0.0], [0.0, 2.0]], [0, 0])
+        tracker.end_epoch()
+
+    for column in ("mean_loss", "aum", "learned_epoch"):
+        answer = probe("scores", tmp_path / "mine", "--sort", column)
+        assert printed(answer, "example") == ["2", "1", "0"]
+        assert printed(answer, "mean_loss")[2] == "-"
+
+
+@pytest.mark.parametrize("column", ["example", "id", "given_label", "visits", "corruption"])
+def test_columns_without_a_suspicious_end_are_sorted_upwards(probe, small_run, column):
+    values = [row[column] for row in records(probe("scores", "--sort", column, "--top", "1400", "--json"))]
+
+    assert values == sorted(values)
+
+
+def test_flags_are_sorted_with_the_marked_ones_first(probe, small_run):
+    values = [row["noisy"] for row in records(probe("scores", "--sort", "noisy", "--top", "1400", "--json"))]
+
+    assert values == sorted(values, reverse=True)
+
+
+def test_json_has_every_column_of_the_rows_asked_for(probe, small_run):
+    rows = records(probe("scores", "--top", "2", "--json"))
+
+    assert len(rows) == 2
+    assert list(rows[0]) == ["example", *open_run(small_run).scores().columns]
+
+
+def test_a_window_of_epochs_is_passed_on(probe, small_run):
+    expected = open_run(small_run).scores(epochs=(2, 3))
+    rows = records(probe("scores", "--sort", "example", "--epochs", "2-3", "--top", "1400", "--json"))
+
+    assert [row["mean_loss"] for row in rows] == expected["mean_loss"].tolist()
+
+
+def test_a_window_outside_the_run_is_refused(refused, small_run):
+    assert refused("scores", "--epochs", "2-9") == "epochs must lie in order within 1 to 3, got 2 to 9."
+
+
+def test_suggests_the_nearest_column(refused, small_run):
+    assert refused("scores", "--sort", "mean_los") == "unknown column 'mean_los'. Did you mean 'mean_loss'?"
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "json"])
+def test_top_never_limits_what_is_written(probe, small_run, tmp_path, ending):
+    path = tmp_path / f"new/scores.{ending}"
+    answer = probe("scores", "--top", "3", "--out", path)
+    read = {"csv": pd.read_csv, "parquet": pd.read_parquet, "json": pd.read_json}[ending]
+
+    written, expected = read(path), open_run(small_run).scores()
+    assert len(printed(answer, "example")) == 3
+    assert written["example"].tolist() == list(range(1400))
+    assert list(written.columns) == ["example", *expected.columns]
+    np.testing.assert_allclose(written["mean_loss"], expected["mean_loss"], rtol=1e-9)
+    assert written["learned_epoch"].isna().tolist() == expected["learned_epoch"].isna().tolist()
+
+
+def test_a_written_json_is_strict(probe, small_run, tmp_path):
+    probe("scores", "--out", tmp_path / "scores.json")
+
+    assert len(json.loads((tmp_path / "scores.json").read_text(), parse_constant=pytest.fail)) == 1400
+
+
+def test_labels_are_shown_by_the_names_of_their_classes(probe, tmp_path):
+    from probes import ExampleTracker
+
+    with ExampleTracker(2, run=tmp_path / "mine", classes=["cat", "\x1b[2Jdog"]) as tracker:
+        tracker.update([0, 1], [[2.0, 0.0], [0.0, 2.0]], [0, 1])
+        tracker.end_epoch()
+
+    assert sorted(printed(probe("scores", tmp_path / "mine"), "given_label")) == ["\\x1b[2Jdog", "cat"]
+
+
+def test_a_run_without_epochs_has_scores_that_are_all_missing(probe, tmp_path):
+    from probes import ExampleTracker
+
+    with ExampleTracker(2, run=tmp_path / "mine"):
+        pass
+
+    assert printed(probe("scores", tmp_path / "mine"), "mean_loss") == ["-", "-"]

@@ -1,0 +1,63 @@
+"""`probe summary`: the run in numbers, for programs and for people."""
+
+import json
+import re
+
+import pytest
+
+from probes import open_run
+
+
+def test_json_is_exactly_the_summary(probe, small_run):
+    answer = probe("summary", "--json")
+
+    assert json.loads(answer.stdout, parse_constant=pytest.fail) == open_run(small_run).summary()
+    assert answer.stderr == ""
+
+
+def test_a_run_can_be_named(probe, small_run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    assert probe("summary", small_run, "--json").exit_code == 0
+
+
+def test_text_has_shares_as_percent_and_every_score(probe, small_run):
+    text = probe("summary").stdout
+    summary = open_run(small_run).summary()
+
+    assert re.search(rf"^noisy examples +{summary['num_noisy']} \({100 * summary['base_rate']:.1f} %\)$", text, re.M)
+    assert re.search(rf"^test accuracy in the end +{100 * summary['final_test_accuracy']:.1f} %$", text, re.M)
+    for name in summary["detection"]:
+        assert re.search(rf"^{name} +0\.\d{{3}} +0\.\d{{3}}$", text, re.M)
+
+
+def test_scores_are_listed_from_the_best_to_the_worst(probe, small_run):
+    table = probe("summary").stdout.split("\n\n")[1].splitlines()[2:]
+    values = [float(line.split()[1]) for line in table]
+
+    assert len(values) == 12
+    assert values == sorted(values, reverse=True)
+
+
+def test_what_is_unknown_is_a_dash_and_no_table(probe, tmp_path):
+    """A tracker's run without true labels."""
+    from probes import ExampleTracker
+
+    with ExampleTracker(4, run=tmp_path / "mine") as tracker:
+        tracker.update([0, 1, 2, 3], [[1.0, 0.0]] * 4, [0, 1, 0, 1])
+        tracker.end_epoch()
+    text = probe("summary", tmp_path / "mine").stdout
+
+    assert re.search(r"^noisy examples +unknown$", text, re.M)
+    assert re.search(r"^test accuracy in the end +-$", text, re.M)
+    assert "AUROC" not in text
+
+
+def test_a_folder_that_is_no_run_is_one_line(refused, tmp_path):
+    assert "is not a run: it has no run.json" in refused("summary", tmp_path)
+
+
+def test_a_run_of_a_newer_format_is_refused_by_its_version(refused, tmp_path):
+    (tmp_path / "run.json").write_text('{"format_version": 99}')
+
+    assert "format version 99" in refused("summary", tmp_path)

@@ -1,0 +1,224 @@
+"""`probe train`: what it writes, what it prints where, what it refuses."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from probes_cli.train import command
+
+from probes import open_run
+from probes.runs.writer import RunWriter
+from probes.training import TrainConfig
+
+ROOT = Path(__file__).parents[2]
+ENV = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "cli"), str(ROOT / "reports")])}
+QUICK = ("--width", "16", "--epochs", "2", "--probe", "none")
+NOT_OF_THE_CONFIG = {"out", "overwrite", "dry_run", "as_json", "quiet"}
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_every_option_is_a_field_of_the_config_and_the_other_way_round():
+    options = {option.name for option in command.params} - NOT_OF_THE_CONFIG
+
+    assert options == set(TrainConfig.__dataclass_fields__)
+
+
+def test_the_folder_is_all_that_stdout_gets(probe):
+    answer = probe("train", *QUICK, "--noise", "0.4", "--out", "runs/mine")
+
+    assert (answer.exit_code, answer.stdout) == (0, "runs/mine\n")
+    assert open_run("runs/mine").status == "complete"
+
+
+def test_stderr_says_what_is_trained_how_it_goes_and_what_was_found(probe):
+    lines = probe("train", *QUICK, "--noise", "0.4", "--out", "my runs/one").stderr.splitlines()
+
+    assert lines[0].startswith(
+        "Training MLP 64-16-16-10 (1,482 parameters) on digits: 1,400 training, 197 validation, "
+    )
+    assert lines[1].startswith("Noise: uniform_all, 40.0 % asked for, ")
+    assert lines[2] == "Recording every example (sweep) at each of 2 epochs in my runs/one"
+    assert [line.split(":")[0] for line in lines[3:6]] == ["epoch 0 of 2", "epoch 1 of 2", "epoch 2 of 2"]
+    assert lines[-1] == "See it: probe report 'my runs/one'"
+
+
+def test_quiet_leaves_stderr_empty(probe):
+    answer = probe("train", *QUICK, "--quiet")
+
+    assert answer.stderr == ""
+    assert Path(answer.stdout.strip(), "run.json").exists()
+    assert answer.stdout.startswith("runs/")
+
+
+def test_json_is_the_summary_and_nothing_else(probe):
+    answer = probe("train", *QUICK, "--json", "--out", "one")
+
+    printed = json.loads(answer.stdout, parse_constant=pytest.fail)
+    assert list(printed) == list(open_run("one").summary())
+    assert printed["detection"]["aum"] == {"auroc": None, "average_precision": None}
+
+
+def test_the_run_remembers_what_was_typed(probe):
+    probe("train", *QUICK, "--quiet", "--out", "my run")
+
+    assert open_run("my run").meta["command"] == "probe train --width 16 --epochs 2 --probe none --quiet --out 'my run'"
+
+
+def test_options_reach_the_config(probe):
+    words = ("--seed", "3", "--init-seed", "7", "--measure", "both", "--checkpoint-epochs", "0,2", "--lr", "0.1")
+    probe("train", *QUICK, *words, "--noise", "0.2", "--noise-kind", "uniform_other", "--quiet", "--out", "one")
+
+    run = open_run("one")
+    assert run.measure == "both"
+    assert run.config["checkpoint_epochs"] == [0, 2]
+    assert (run.config["lr"], run.config["noise_kind"]) == (0.1, "uniform_other")
+    assert run.meta["seeds"] == {"split": 0, "noise": 3, "init": 7, "order": 3}
+
+
+def test_options_come_from_the_environment(probe):
+    env = {"PROBE_TRAIN_NOISE": "0.4", "PROBE_TRAIN_WIDTH": "16", "PROBE_TRAIN_EPOCHS": "1", "PROBE_TRAIN_QUIET": "1"}
+    answer = probe("train", "--probe", "none", "--epochs", "2", env=env)
+
+    config = open_run(answer.stdout.strip()).config
+    assert (config["noise"], config["epochs"]) == (0.4, 2)  # what is typed wins
+    assert answer.stderr == ""
+
+
+def test_a_bad_value_in_the_environment_is_one_line(probe):
+    answer = probe("train", env={"PROBE_TRAIN_NOISE": "1.5"})
+
+    assert (answer.exit_code, answer.stderr) == (2, "Error: noise must lie in [0, 1], got 1.5.\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--noise", "nan"), "noise must lie in [0, 1], got nan."),
+        (("--noise", "-0.1"), "noise must lie in [0, 1], got -0.1."),
+        (("--noise", "1.5"), "noise must lie in [0, 1], got 1.5."),
+        (("--noise", "much"), "'much' is not a valid float."),
+        (("--noise-kind", "unifrom_all"), "unknown noise kind 'unifrom_all'. Did you mean 'uniform_all'?"),
+        (("--dataset", "digts"), "unknown dataset 'digts'. Did you mean 'digits'?"),
+        (("--model", "zzz"), "unknown model 'zzz'. Choose from: mlp."),
+        (("--measure", "swep"), "unknown measure 'swep'. Did you mean 'sweep'?"),
+        (("--probe", "atributions"), "unknown probe 'atributions'. Did you mean 'attributions'?"),
+        (("--epochs", "0"), "epochs must be at least 1, got 0."),
+        (("--seed", "-1"), "seed must be between 0 and 4294967295, got -1."),
+        (("--lr", "nan"), "lr must be positive and finite, got nan."),
+        (("--probe-epochs", "1,500"), "probe_epochs must lie in 0 to 120, the last epoch, got 500."),
+        (("--device", "gpu"), "device 'gpu' cannot be used here."),
+    ],
+)
+def test_a_bad_option_is_one_line_and_leaves_nothing(refused, tmp_path, words, message):
+    assert message in refused("train", "--quiet", *words)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_is_replaced_only_when_that_is_asked_for(probe, refused):
+    probe("train", *QUICK, "--quiet", "--out", "one", "--seed", "1")
+
+    message = "one already holds a run. Choose another --out, or add --overwrite to replace it."
+    assert refused("train", *QUICK, "--quiet", "--out", "one") == message
+    assert open_run("one").config["seed"] == 1
+    assert probe("train", *QUICK, "--quiet", "--out", "one", "--overwrite").exit_code == 0
+    assert open_run("one").config["seed"] == 0
+
+
+@pytest.mark.parametrize("overwrite", [(), ("--overwrite",)])
+def test_files_that_are_not_a_run_are_never_touched(refused, overwrite):
+    Path("thesis").mkdir()
+    Path("thesis/chapter1.txt").write_text("precious")
+
+    assert "files that are not a run" in refused("train", *QUICK, "--quiet", "--out", "thesis", *overwrite)
+    assert Path("thesis/chapter1.txt").read_text() == "precious"
+
+
+def test_a_folder_that_cannot_be_made_is_refused(refused):
+    Path("file").write_text("")
+
+    assert "cannot write to file/run" in refused("train", *QUICK, "--quiet", "--out", "file/run")
+
+
+@pytest.mark.parametrize(
+    ("epoch", "message"),
+    [
+        (0, "No space left on device."),
+        (2, "cannot write one: No space left on device. Everything up to epoch 1 is kept."),
+    ],
+)
+def test_a_disk_that_fills_up_is_one_line_and_code_1(refused, monkeypatch, epoch, message):
+    append = RunWriter.append_metrics
+
+    def full(writer, rows):
+        if rows[0]["epoch"] == epoch:
+            raise OSError(28, "No space left on device")
+        append(writer, rows)
+
+    monkeypatch.setattr(RunWriter, "append_metrics", full)
+
+    assert refused("train", *QUICK, "--quiet", "--out", "one", code=1) == message
+    assert open_run("one").status == "failed"
+
+
+def test_a_dry_run_says_what_would_happen_and_writes_nothing(probe, tmp_path):
+    answer = probe("train", *QUICK, "--noise", "0.4", "--dry-run")
+
+    assert answer.exit_code == 0
+    assert "1,400 training, 197 validation, 200 test examples, 10 classes" in answer.stdout
+    assert "MLP 64-16-16-10, 1,482 parameters" in answer.stdout
+    assert "2 epochs, 44 steps" in answer.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_as_json(probe, tmp_path):
+    planned = json.loads(probe("train", *QUICK, "--dry-run", "--json").stdout, parse_constant=pytest.fail)
+
+    assert (planned["steps"], planned["parameters"]) == (44, 1482)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_refuses_what_the_run_would(refused):
+    Path("one").mkdir()
+    Path("one/run.json").write_text("{}")
+
+    assert "already holds a run" in refused("train", "--dry-run", "--out", "one")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "code", "word"), [(signal.SIGINT, 130, "Interrupted"), (signal.SIGTERM, 143, "Terminated")]
+)
+def test_a_signal_ends_the_run_and_keeps_its_epochs(number, code, word):
+    words = ("--width", "16", "--epochs", "100000", "--probe", "none", "--out", "one")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "probes_cli", "train", *words],
+        env=ENV,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        for _ in range(600):
+            if Path("one/trajectories/epoch-00002.parquet").exists():
+                break
+            time.sleep(0.1)
+        process.send_signal(number)
+        stdout, stderr = process.communicate(timeout=60)
+    finally:
+        process.kill()
+
+    run = open_run("one")
+    assert (process.returncode, stdout) == (code, "")
+    assert stderr.splitlines()[-1].startswith(f"{word} after epoch ")
+    assert run.status == "interrupted"
+    assert run.num_epochs >= 2
+    assert run.scores()["visits"].eq(run.num_epochs).all()
