@@ -1,0 +1,223 @@
+"""What the attributions probe recorded: its examples, its epochs, and the maps that can be made of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from probes_reports.figures.attribution_maps import as_pixels
+from probes_reports.figures.epoch_axis import place
+from probes_reports.view import RunView
+from probes_reports.wording import Prose, noisy, prose, true
+
+__all__ = ["INTEGRATED", "Group", "Kind", "Panel", "kinds_of"]
+
+INTEGRATED, SALIENCY = "integrated_gradients", "saliency"
+ROWS = 4  # examples drawn
+MOST_COLUMNS = 9  # epochs drawn
+
+Group = Literal["wrong", "clean", "all"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A map that can be chosen.
+
+    Attributes:
+        value: in the chooser.
+        text: of its radio button.
+        parts: (method, label, sign) of the recorded maps it is the sum of.
+        positive, negative: names of `attribution_maps.TONES`.
+        meaning: what the colours say, after "Each pixel is coloured by".
+    """
+
+    value: str
+    text: str
+    parts: tuple[tuple[str, str, int], ...]
+    positive: str
+    negative: str
+    meaning: Prose
+
+
+class Panel:
+    """What the probe recorded of the training examples, and which of them this section speaks of."""
+
+    def __init__(self, view: RunView, frame: pd.DataFrame, metadata: dict[str, Any]):
+        self.view = view
+        self._frame = frame
+        self.metadata = metadata
+        self.shape: tuple[int, ...] = tuple(metadata["map_shape"])
+        keys = zip(frame["method"], frame["label"], frame["example"], frame["epoch"], strict=True)
+        self._position = {key: at for at, key in enumerate(keys)}
+
+    @cached_property
+    def group(self) -> Group:
+        """Wrong labels, where the panel holds any; else clean examples, or all where truth is unknown."""
+        if len(self._with_true_label):
+            return "wrong"
+        return "all" if self.view.noisy is None else "clean"
+
+    @cached_property
+    def examples(self) -> np.ndarray:
+        """int64; of the group, by the epoch from which the given label stays (never: last), then by index."""
+        members = np.unique(self._frame["example"].to_numpy(dtype=np.int64))
+        if self.group == "wrong":
+            members = self._with_true_label
+        elif self.group == "clean" and self.view.clean is not None and self.view.clean[members].any():
+            members = members[self.view.clean[members]]
+        learned = self.view.scores["learned_epoch"].iloc[members].astype("Float64").fillna(np.inf)
+        return members[np.argsort(learned.to_numpy(dtype=np.float64), kind="stable")]
+
+    @cached_property
+    def _with_true_label(self) -> np.ndarray:
+        differs = self.view.differs
+        rows = self._frame.loc[self._frame["label"] == "true", "example"].to_numpy(dtype=np.int64)
+        return np.unique(rows) if differs is None else np.unique(rows[differs[rows]])
+
+    @cached_property
+    def epochs(self) -> list[int]:
+        """Recorded ones; without epoch 0, before training, unless there is no other."""
+        recorded = sorted({int(epoch) for epoch in self._frame["epoch"]})
+        return [epoch for epoch in recorded if epoch > 0] or recorded
+
+    @cached_property
+    def methods(self) -> set[str]:
+        """Recorded ones."""
+        return set(self._frame["method"])
+
+    def pixels(self, kind: Kind, example: int, epoch: int) -> np.ndarray | None:
+        """A map, float64, (H, W); None where one of its parts was not recorded."""
+        total: np.ndarray | None = None
+        for method, label, sign in kind.parts:
+            at = self._position.get((method, label, example, epoch))
+            if at is None:
+                return None
+            values = sign * as_pixels(np.asarray(self._frame["map"].iloc[at]), self.shape)
+            total = values if total is None else total + values
+        return total
+
+    def near(self, epoch: int | None) -> int:
+        """The recorded epoch nearest to one on the log axis; the first where that is unknown."""
+        if epoch is None:
+            return self.epochs[0]
+        return min(self.epochs, key=lambda other: abs(float(place(other) - place(epoch))))
+
+    def columns(self) -> list[int]:
+        """Epochs that are drawn: at most MOST_COLUMNS, among them the first, the last and the nearest to the peak."""
+        if len(self.epochs) <= MOST_COLUMNS:
+            return self.epochs
+        positions = np.linspace(0, len(self.epochs) - 1, MOST_COLUMNS - 1).round().astype(int)
+        return sorted({*(self.epochs[at] for at in positions), self.near(self.view.key.peak)})
+
+    def shown(self) -> list[int]:
+        """Examples that are drawn: quantiles of the learning time."""
+        positions = np.linspace(0, len(self.examples) - 1, min(ROWS, len(self.examples))).round().astype(int)
+        return [int(example) for example in self.examples[positions]]
+
+    @property
+    def baseline(self) -> float:
+        """What integrated gradients start from, the same for every input value."""
+        value = self.metadata.get("baseline")
+        return float(value) if isinstance(value, int | float) else 0.0
+
+    @property
+    def against(self) -> str:
+        """The same in words."""
+        if self.baseline != 0:
+            return "a blank image"
+        return "the training mean" if self.view.config else "an input of zeros"
+
+
+def kinds_of(panel: Panel) -> list[Kind]:
+    """Maps that can be drawn of the group, the one of the answer first."""
+    kinds = (_wrong_kinds if panel.group == "wrong" else _given_kinds)(panel.against)
+    held = [kind for kind in kinds if all(method in panel.methods for method, _, _ in kind.parts)]
+    example, epoch = int(panel.examples[0]), panel.epochs[-1]
+    return [kind for kind in held if panel.pixels(kind, example, epoch) is not None]
+
+
+def _wrong_kinds(against: str) -> list[Kind]:
+    wrong, right = noisy("orange"), true("green")
+    return [
+        Kind(
+            "difference",
+            "wrong label less true one",
+            ((INTEGRATED, "given", 1), (INTEGRATED, "true", -1)),
+            "noisy",
+            "true",
+            prose(
+                f"what it adds, compared with {against}, to the logit of the wrong label less that of the true one: ",
+                wrong,
+                " points to the wrong label, ",
+                right,
+                " to the true one.",
+            ),
+        ),
+        Kind(
+            "integrated_given",
+            "wrong label",
+            ((INTEGRATED, "given", 1),),
+            "noisy",
+            "against",
+            prose(
+                f"what it adds, compared with {against}, to the logit of the wrong label: ",
+                wrong,
+                " for it, grey against it.",
+            ),
+        ),
+        Kind(
+            "integrated_true",
+            "true label",
+            ((INTEGRATED, "true", 1),),
+            "true",
+            "against",
+            prose(
+                f"what it adds, compared with {against}, to the logit of the true label: ",
+                right,
+                " for it, grey against it.",
+            ),
+        ),
+        Kind(
+            "saliency_given",
+            "saliency, wrong label",
+            ((SALIENCY, "given", 1),),
+            "noisy",
+            "noisy",
+            prose("how strongly the logit of the wrong label reacts to a small change of it, in either direction."),
+        ),
+        Kind(
+            "saliency_true",
+            "saliency, true label",
+            ((SALIENCY, "true", 1),),
+            "true",
+            "true",
+            prose("how strongly the logit of the true label reacts to a small change of it, in either direction."),
+        ),
+    ]
+
+
+def _given_kinds(against: str) -> list[Kind]:
+    return [
+        Kind(
+            "integrated_given",
+            "given label",
+            ((INTEGRATED, "given", 1),),
+            "clean",
+            "against",
+            prose(
+                f"what it adds, compared with {against}, to the logit of the given label: blue for it, grey against it."
+            ),
+        ),
+        Kind(
+            "saliency_given",
+            "saliency, given label",
+            ((SALIENCY, "given", 1),),
+            "clean",
+            "clean",
+            prose("how strongly the logit of the given label reacts to a small change of it, in either direction."),
+        ),
+    ]

@@ -1,0 +1,242 @@
+"""What became of each example?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from probes_reports.figures.base import escape
+from probes_reports.figures.fate import ANSWERS, Block, fate_map
+from probes_reports.sections.section import Absent, Key, Plot, Section, Swatch
+from probes_reports.view import RunView
+from probes_reports.wording import Prose, count, muted, noisy, percent, prose, true
+
+__all__ = ["FIGURES", "build"]
+
+FIGURES = ("fate",)
+QUESTION = "What became of each example?"
+MOST_ROWS = 2000
+MOST_COLUMNS = 200
+OTHER, AS_LABELLED, TRUE, WRONG, UNSEEN = range(len(ANSWERS))
+
+
+def build(view: RunView) -> Section | Absent:
+    """The fate map and its sentence."""
+    if view.last_epoch == 0:
+        return Absent("fate", "Fate of each example", QUESTION, prose("No epoch has been finished yet."))
+    if view.given is None:
+        why = prose("The labels that training saw were not recorded, so answers cannot be compared with them.")
+        return Absent("fate", "Fate of each example", QUESTION, why, "probe train")
+    sample = view.sample(MOST_ROWS)
+    epochs = _columns(view)
+    blocks = _blocks(view, sample, epochs)
+    guides = view.guides()
+    return Section(
+        key="fate",
+        title="Fate of each example",
+        question=QUESTION,
+        answer=_answer(view),
+        parts=(
+            Key(_swatches(view, blocks)),
+            Plot(
+                key="fate",
+                wide=fate_map(blocks, epochs, guides),
+                narrow=fate_map(blocks, epochs, guides, narrow=True),
+                alt="Heat map of the answer to each example at each epoch.",
+                halo=False,
+            ),
+        ),
+        caption=_caption(view, len(sample), epochs),
+        how_to_read=_how_to_read(view),
+        definition=_definition(),
+    )
+
+
+@dataclass(frozen=True)
+class _Fate:
+    """What the sentence says of the examples whose given label is wrong.
+
+    Attributes:
+        first_true: share answered with the true label before they were ever answered with the given one.
+        half: epoch at which half were answered with the given label.
+        last_for_good: epoch from which the last of them stayed; None where some had not by the end.
+        unlearned: share that was not answered with the given label at the last epoch.
+    """
+
+    first_true: float
+    half: int | None
+    last_for_good: int | None
+    unlearned: float
+
+
+def _columns(view: RunView) -> np.ndarray:
+    """Epochs that get a column: all, or MOST_COLUMNS spaced as on the axis."""
+    epochs = np.array(view.epoch_numbers)
+    if len(epochs) <= MOST_COLUMNS:
+        return epochs
+    spaced = np.expm1(np.linspace(np.log1p(epochs[0]), np.log1p(epochs[-1]), MOST_COLUMNS))
+    return np.unique(spaced.round().astype(np.int64))
+
+
+def _blocks(view: RunView, sample: np.ndarray, epochs: np.ndarray) -> list[Block]:
+    """Noisy above, clean below; one block where that is not known. Rows by the epoch learned for good."""
+    answers = np.stack([_answers(view, sample, int(epoch)) for epoch in epochs], axis=1)
+    order = _order(view, sample)
+    groups = [("examples", np.ones(len(sample), dtype=bool))]
+    if view.noisy is not None:
+        groups = [(view.words.noisy, view.noisy[sample]), ("clean", ~view.noisy[sample])]
+    blocks = []
+    for name, members in groups:
+        rows = order[members[order]]
+        if len(rows):
+            labels = [_label(view, int(example)) for example in sample[rows]]
+            blocks.append(Block(f"{count(len(rows))} {name}", sample[rows], answers[rows], labels))
+    return blocks
+
+
+def _order(view: RunView, sample: np.ndarray) -> np.ndarray:
+    """Positions in the sample by the epoch learned for good, then first learned; never learned last."""
+    columns = [
+        view.scores[name].iloc[sample].astype("Float64").fillna(np.inf).to_numpy(dtype=np.float64)
+        for name in ("first_learned_epoch", "learned_epoch")
+    ]
+    return np.lexsort(columns)
+
+
+def _answers(view: RunView, examples: np.ndarray, epoch: int) -> np.ndarray:
+    """int8, (n,): positions in ANSWERS."""
+    assert view.given is not None
+    prediction, given = view.epoch(epoch)["prediction"][examples], view.given[examples]
+    answers = np.full(len(examples), OTHER, dtype=np.int8)
+    as_given = (prediction == given) & (given >= 0)
+    answers[as_given] = AS_LABELLED
+    if view.noisy is not None:
+        answers[as_given & view.noisy[examples]] = WRONG
+    if view.true is not None and view.differs is not None:
+        answers[view.differs[examples] & (prediction == view.true[examples])] = TRUE
+    answers[prediction < 0] = UNSEEN
+    return answers
+
+
+def _label(view: RunView, example: int) -> str:
+    """Words of the tooltip: escaped, plotly renders a subset of HTML."""
+    assert view.given is not None
+    text = f"example {example:,}<br>given {escape(view.class_name(int(view.given[example])))}"
+    if view.true is None or view.true[example] < 0:
+        return text
+    return f"{text}, true {escape(view.class_name(int(view.true[example])))}"
+
+
+def _swatches(view: RunView, blocks: list[Block]) -> tuple[Swatch, ...]:
+    """The colours that occur."""
+    shown = {int(answer) for block in blocks for answer in np.unique(block.answers)}
+    words = view.words
+    as_labelled = "answered as labelled" if view.noisy is None else "clean, answered right"
+    memorized = (
+        f"{words.noisy_one}, answered with the wrong one"
+        if words.thing == "labels"
+        else f"{words.noisy_one}, answered as labelled"
+    )
+    names = {
+        AS_LABELLED: Swatch(as_labelled, "clean"),
+        TRUE: Swatch("wrong label, answered with the true one", "true_area"),
+        WRONG: Swatch(memorized, "noisy"),
+        OTHER: Swatch("any other answer", "other_area"),
+        UNSEEN: Swatch("not visited", "page"),
+    }
+    return tuple(swatch for answer, swatch in names.items() if answer in shown)
+
+
+def _fate(view: RunView) -> _Fate | None:
+    """The sentence's numbers, over all wrongly labelled examples that were visited; None where there are none."""
+    if view.differs is None or view.true is None or view.given is None or not view.differs_any:
+        return None
+    wrong = np.flatnonzero(view.differs)
+    given, truth = view.given[wrong], view.true[wrong]
+    first = np.zeros(len(wrong), dtype=np.int8)  # 1: the true label came first, 2: the given one, 0: neither yet
+    for epoch in range(1, view.last_epoch + 1):
+        prediction = view.epoch(epoch)["prediction"][wrong]
+        first = np.where((first == 0) & (prediction == truth), 1, first)
+        first = np.where((first == 0) & (prediction == given), 2, first)
+    learned = view.scores["learned_epoch"].iloc[wrong]
+    seen = view.scores["visits"].iloc[wrong].fillna(0).to_numpy(dtype=np.float64) > 0
+    if not seen.any():
+        return None
+    unlearned = float(learned[seen].isna().mean())
+    last = None if unlearned else int(learned[seen].max())
+    return _Fate(float((first[seen] == 1).mean()), view.key.noisy_half, last, unlearned)
+
+
+def _answer(view: RunView) -> Prose:
+    fate = _fate(view)
+    if fate is None:
+        return _plain_answer(view)
+    end = f"epoch {view.last_epoch:,}"
+    start = prose(
+        f"{percent(fate.first_true)} of the wrongly labelled examples were first answered with their ",
+        true("true label"),
+    )
+    if fate.half is None:
+        stayed = f"{percent(fate.unlearned)} had not turned to the wrong one for good by {end}."
+        return (*start, *prose("; ", muted(stayed)))
+    turned = prose("; one by one they turned to the ", noisy("wrong one"), ". ")
+    if fate.last_for_good is not None:
+        rest = f"Half had turned by epoch {fate.half:,}, the last for good at epoch {fate.last_for_good:,}."
+    else:
+        rest = f"Half had turned by epoch {fate.half:,}; {percent(fate.unlearned)} had not for good by {end}."
+    return (*start, *turned, muted(rest))
+
+
+def _plain_answer(view: RunView) -> Prose:
+    """Where no label is known to be wrong: how many were answered as labelled for good, and when half of them were."""
+    learned = view.scores["learned_epoch"]
+    seen = view.scores["visits"].fillna(0).to_numpy(dtype=np.float64) > 0
+    share = float(learned[seen].notna().mean()) if seen.any() else float("nan")
+    start = f"{percent(share)} of the examples were answered as labelled for good by epoch {view.last_epoch:,}."
+    if not seen.any() or learned.dropna().empty:
+        return prose(start)
+    first = int(np.ceil(float(learned.dropna().median())))
+    return prose(start, muted(f" Half of those stayed so from epoch {first:,}."))
+
+
+def _caption(view: RunView, rows: int, epochs: np.ndarray) -> Prose:
+    drawn = f"One row per example, {count(rows)} in all"
+    if rows < view.num_examples:
+        whole = count(view.num_examples)
+        drawn = f"One row per example: a random {count(rows)} of {whole}, each group by its share (seed 0)"
+    columns = "one column per epoch" if len(epochs) == len(view.epoch_numbers) else f"{len(epochs)} epochs as columns"
+    blocks = "Within each block, rows" if view.noisy is not None else "Rows"
+    text = f"{drawn}; {columns}. {blocks} are sorted by the epoch from which the given label is answered for good."
+    lost = " Grey in the clean block: clean examples lost again while the noise was being memorized."
+    return prose(text + (lost if _fate(view) is not None and view.key.noisy_half is not None else ""))
+
+
+def _how_to_read(view: RunView) -> tuple[Prose, ...]:
+    first = prose(
+        "Follow a row from left to right: it is one example, and its colour is the label the network answered with at "
+        "that epoch. Point at a cell to read which example it is."
+    )
+    if _fate(view) is None:
+        return (first,)
+    second = prose(
+        true("Green"),
+        " means that the network answered with the true label although training only ever showed the wrong one: it "
+        "goes by the pattern. Where a row turns ",
+        noisy("vermillion"),
+        ", it has memorized that one wrong label.",
+    )
+    return first, second
+
+
+def _definition() -> tuple[Prose, ...]:
+    return (
+        prose(
+            "Answer: the label with the largest logit after the epoch (while training, in a run measured online). "
+            "Learned for good: the first epoch from which the answer is the given label at every later visit."
+        ),
+        prose(
+            "The epoch learned for good is the iteration learned of Toneva et al., An Empirical Study of Example "
+            "Forgetting, ICLR 2019, arxiv.org/abs/1812.05159, read once per epoch. The map itself is this page's own."
+        ),
+    )

@@ -1,0 +1,278 @@
+"""The words and numbers at the top of the page: header line, lede, four tiles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from probes_reports.view import KeyEpochs, RunView
+from probes_reports.wording import Prose, Words, auroc, count, muted, noisy, percent, prose, strong, true
+
+__all__ = ["HeroFacts", "Tile", "header_facts", "hero_facts", "lede", "tiles"]
+
+
+@dataclass(frozen=True)
+class HeroFacts:
+    """Every number that the lede and the tiles show; None where unknown or not reached."""
+
+    words: Words
+    key: KeyEpochs
+    num_examples: int
+    num_noisy: int | None
+    made: bool  # labels were corrupted on purpose, rather than known to be wrong
+    labels_differ: bool
+    true_at_peak: float | None
+    as_given_at_peak: float | None
+    noisy_at_end: float | None
+    noisy_at_memorized: float | None
+    clean_at_end: float | None
+    all_at_end: float | None
+    all_learned: int | None
+    peak_test: float | None
+    final_test: float | None
+    found_share: float | None
+    found_auroc: float | None
+    estimated_noise_rate: float | None
+    unforgettable: float | None
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A number under a coloured rule."""
+
+    name: str
+    value: Prose
+    note: str
+    tone: Literal["clean", "noisy", "ink"] = "ink"
+
+
+def hero_facts(view: RunView) -> HeroFacts:
+    """Collect the numbers from the run."""
+    summary, key = view.summary, view.key
+    detection = (summary["detection"] or {}).get("mean_loss") or {}
+    return HeroFacts(
+        words=view.words,
+        key=key,
+        num_examples=view.num_examples,
+        num_noisy=view.num_noisy,
+        made=view.made_noisy,
+        labels_differ=view.differs_any,
+        true_at_peak=view.at("train/noisy", key.peak, "true_label_accuracy"),
+        as_given_at_peak=view.at("train/all", key.peak),
+        noisy_at_end=summary["final_noisy_accuracy"],
+        noisy_at_memorized=view.at("train/noisy", key.noisy_memorized),
+        clean_at_end=summary["final_clean_accuracy"],
+        all_at_end=view.at("train/all", key.last),
+        all_learned=_first_at_least(view, 0.9),
+        peak_test=summary["peak_test_accuracy"],
+        final_test=summary["final_test_accuracy"],
+        found_share=_found_share(view),
+        found_auroc=detection.get("auroc"),
+        estimated_noise_rate=summary["estimated_noise_rate"],
+        unforgettable=_unforgettable(view),
+    )
+
+
+def header_facts(view: RunView) -> tuple[str, ...]:
+    """Data and model, noise asked for and realised, seed, measure; what is unknown is left out."""
+    first = " · ".join(part for part in (view.dataset_name, view.model_name) if part)
+    seed = view.config.get("seed")
+    measured = {
+        "sweep": "measured in a sweep after every epoch",
+        "online": "measured online, while training",
+        "both": "measured in sweeps and online",
+    }
+    facts = [first, _noise(view), "" if seed is None else f"seed {seed}", measured[view.measure]]
+    if not view.finished:
+        facts.append(view.run.status)
+    return tuple(fact for fact in facts if fact)
+
+
+def lede(facts: HeroFacts) -> Prose:
+    """Three sentences that hold the whole story."""
+    if facts.key.last == 0:
+        return prose("Nothing has been recorded yet: the page fills as epochs are finished.")
+    return prose(*_start(facts), *_middle(facts), *_end(facts))
+
+
+def tiles(facts: HeroFacts) -> tuple[Tile, ...]:
+    """Four numbers: learned, memorized, test accuracy, found; other ones where a group is empty or unknown."""
+    return (_learned_tile(facts), _memorized_tile(facts), _test_tile(facts), _found_tile(facts))
+
+
+def _noise(view: RunView) -> str:
+    if view.num_noisy is None:
+        return "true labels unknown"
+    share = percent(view.num_noisy / view.num_examples) if view.num_examples else "0%"
+    if view.num_noisy == 0:
+        return "every label as it came"
+    asked = _asked(view.config)
+    return f"{asked}, {share} wrong" if view.words.thing == "labels" else f"{share} of inputs replaced"
+
+
+def _asked(config: dict[str, Any]) -> str:
+    """The noise asked for, in words; "" where the run does not say."""
+    rate, kind = config.get("noise"), config.get("noise_kind")
+    if not rate:
+        return "labels partly wrong"
+    verb = {"uniform_all": "redrawn", "uniform_other": "moved to another class", "pair": "moved to the next class"}
+    return f"{percent(float(rate), 0)} of labels {verb.get(str(kind), 'corrupted')}"
+
+
+def _start(facts: HeroFacts) -> tuple[Any, ...]:
+    if facts.num_noisy is None:
+        unknown = "The true labels are" if facts.all_at_end is not None else "The labels, given and true, are"
+        return (f"{unknown} unknown: this page ", strong("cannot tell clean from noisy"), ", and shows what it can. ")
+    if facts.num_noisy == 0:
+        whole = f"{count(facts.num_examples)} {facts.words.thing}"
+        return (f"Each of the {whole} is as it came: there is no noise to memorize. ",)
+    whole = f"{count(facts.num_noisy)} of the {count(facts.num_examples)} {facts.words.thing}"
+    if facts.num_noisy == facts.num_examples:
+        whole = f"all {count(facts.num_examples)} {facts.words.thing}"
+    if facts.made:
+        return ("Before training, ", noisy(f"{whole} were {facts.words.made}"), ". ")
+    return (noisy(f"{whole[0].upper()}{whole[1:]} are known to be wrong"), ". ")
+
+
+def _middle(facts: HeroFacts) -> tuple[Any, ...]:
+    peak = facts.key.peak
+    if peak is None:
+        return ()
+    if facts.num_noisy and facts.true_at_peak is not None and facts.labels_differ:
+        return (
+            f"At epoch {peak:,} the network answered {percent(facts.true_at_peak)} of those examples with their ",
+            true("true label, which it was never shown"),
+            ". ",
+        )
+    if facts.as_given_at_peak is None:
+        return ()
+    return (
+        f"At epoch {peak:,}, the best on validation, the network answered {percent(facts.as_given_at_peak)} "
+        "of the training examples as labelled. ",
+    )
+
+
+def _end(facts: HeroFacts) -> tuple[Any, ...]:
+    fit = _fit(facts)
+    test = _test(facts)
+    if fit and test:
+        return (*fit, "; ", *test, ".")
+    if test:
+        first, *rest = test
+        return (f"{first[0].upper()}{first[1:]}", *rest, ".")
+    return (*fit, ".") if fit else ()
+
+
+def _fit(facts: HeroFacts) -> tuple[Any, ...]:
+    if not facts.num_noisy:
+        return () if facts.all_at_end is None else (f"By epoch {facts.key.last:,} it was {percent(facts.all_at_end)}",)
+    memorized = facts.key.noisy_memorized
+    epoch = facts.key.last if memorized is None else memorized
+    share = facts.noisy_at_end if memorized is None else facts.noisy_at_memorized
+    if share is None:
+        return ()
+    what = f"of the {facts.words.noisy}" if facts.labels_differ else "of them as labelled"
+    verb = "repeated" if facts.labels_differ else "answered"
+    instead = " instead" if share > 0.5 and facts.true_at_peak is not None else ""
+    return (f"By epoch {epoch:,} it {verb} {percent(share)} {what}{instead}",)
+
+
+def _test(facts: HeroFacts) -> tuple[Any, ...]:
+    if facts.final_test is None:
+        return ()
+    final = strong(percent(facts.final_test))
+    if facts.peak_test is None:
+        return ("accuracy on new examples was ", final, " in the end")
+    change = facts.final_test - facts.peak_test
+    verb = "fell from " if change < -0.0005 else "rose from " if change > 0.0005 else "stayed at "
+    if verb == "stayed at ":
+        return ("accuracy on new examples stayed at ", final)
+    return ("accuracy on new examples ", verb, strong(percent(facts.peak_test)), " to ", final, " in the end")
+
+
+def _learned_tile(facts: HeroFacts) -> Tile:
+    if facts.num_noisy is None:
+        value = prose("unknown") if facts.all_at_end is None else _epoch(facts.all_learned)
+        return Tile("Training labels learned", value, f"90% of {count(facts.num_examples)} answered as labelled")
+    size = facts.num_examples - facts.num_noisy
+    if size == 0:
+        return Tile(
+            "Clean examples",
+            prose("none"),
+            f"every one of the {facts.words.thing} is {facts.words.made.split()[-1]}",
+            "clean",
+        )
+    note = f"90% of {count(size)} answered as labelled"
+    if facts.key.clean_learned is None and facts.clean_at_end is not None:
+        note = f"{percent(facts.clean_at_end)} of {count(size)} at the end, 90% not reached"
+    return Tile("Clean examples learned", _epoch(facts.key.clean_learned), note, "clean")
+
+
+def _memorized_tile(facts: HeroFacts) -> Tile:
+    name = f"{facts.words.noisy.capitalize()} memorized"
+    if facts.num_noisy is None:
+        value = prose(percent(facts.estimated_noise_rate))
+        return Tile("Labels that look wrong", value, "estimated; the model's own errors count too", "noisy")
+    if facts.num_noisy == 0:
+        return Tile(
+            facts.words.noisy.capitalize(),
+            prose("none"),
+            f"every one of the {facts.words.thing} is as it came",
+            "noisy",
+        )
+    if facts.key.noisy_memorized is not None:
+        half = "" if facts.key.noisy_half is None else f"; half by epoch {facts.key.noisy_half:,}"
+        return Tile(name, _epoch(facts.key.noisy_memorized), f"90% of {count(facts.num_noisy)}{half}", "noisy")
+    end = percent(facts.noisy_at_end)
+    return Tile(name, prose(end), f"of {count(facts.num_noisy)} by epoch {facts.key.last:,}; 90% not reached", "noisy")
+
+
+def _test_tile(facts: HeroFacts) -> Tile:
+    if facts.final_test is None:
+        value = prose(percent(facts.all_at_end))
+        return Tile(
+            "Answered as labelled", value, f"of the training examples at epoch {facts.key.last:,}; no test set recorded"
+        )
+    final = percent(facts.final_test)
+    if facts.peak_test is None:
+        return Tile("Test accuracy", prose(final), f"after epoch {facts.key.last:,}")
+    value = prose(percent(facts.peak_test), muted(" → "), final)
+    return Tile("Test accuracy", value, f"at best validation, then after epoch {facts.key.last:,}")
+
+
+def _found_tile(facts: HeroFacts) -> Tile:
+    if facts.found_share is None or not facts.num_noisy:
+        value = prose(percent(facts.unforgettable))
+        return Tile("Never forgotten", value, "learned, and answered as labelled ever after")
+    note = f"among the {count(facts.num_noisy)} highest mean losses (AUROC {auroc(facts.found_auroc)})"
+    return Tile(f"{facts.words.noisy.capitalize()} found", prose(percent(facts.found_share)), note)
+
+
+def _epoch(epoch: int | None) -> Prose:
+    return prose("not reached" if epoch is None else f"epoch {epoch:,}")
+
+
+def _first_at_least(view: RunView, share: float) -> int | None:
+    epochs, values = view.curve("train/all")
+    reached = epochs[(values >= share) & (epochs > 0)]
+    return int(reached[0]) if len(reached) else None
+
+
+def _found_share(view: RunView) -> float | None:
+    """Share of noisy examples among as many highest mean losses as there are noisy ones; None where undefined."""
+    if view.noisy is None or not 0 < view.noisy.sum() < view.num_examples or view.last_epoch == 0:
+        return None
+    losses = view.scores["mean_loss"].to_numpy(dtype=np.float64)
+    k = int(view.noisy.sum())
+    highest = np.argsort(-np.where(np.isnan(losses), -np.inf, losses), kind="stable")[:k]
+    return float(view.noisy[highest].mean())
+
+
+def _unforgettable(view: RunView) -> float | None:
+    """Share of the examples with a valid visit that were learned and never forgotten; None where there is none."""
+    if view.last_epoch == 0:
+        return None
+    known = view.scores["unforgettable"].dropna()
+    return float(known.astype(float).mean()) if len(known) else None

@@ -1,0 +1,198 @@
+"""How was this made?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from probes_reports.sections.section import Absent, Block, Section
+from probes_reports.view import RunView
+from probes_reports.wording import LABELS, count, percent
+
+__all__ = ["FIGURES", "Entry", "Provenance", "build"]
+
+FIGURES: tuple[str, ...] = ()
+SMALL = 10_000  # examples below which the data is called small
+KINDS = {
+    "uniform_all": "redrawn from all classes",
+    "uniform_other": "moved to another class",
+    "pair": "moved to the next class",
+}
+MEASURES = {
+    "sweep": "sweep: an evaluation pass over all training examples after each epoch",
+    "online": "online: the forward passes that also train, while the weights move",
+    "both": "sweep and online; this page reads the sweep, a pass over all training examples after each epoch",
+}
+UNKNOWN = "not recorded"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A term and what the run says of it."""
+
+    term: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What the template shows; `command` is "" where it is unknown or left out."""
+
+    entries: tuple[Entry, ...]
+    command: str
+
+
+def build(view: RunView) -> Section | Absent:
+    """The footer: three columns of term and value, then the command."""
+    noise = "Label noise" if view.words is LABELS else "Replaced inputs"
+    entries = (
+        Entry("Data", _data(view)),
+        Entry(noise, _noise(view)),
+        Entry("Model", _model(view)),
+        Entry("Training", _training(view)),
+        Entry("Measured", _measured(view)),
+        Entry("Versions", _versions(view)),
+        Entry("Data fingerprint", str(_part(view, "dataset").get("fingerprint") or "")),
+        Entry("This file holds", _held(view)),
+        Entry("Limits", _limits(view)),
+    )
+    shown = Provenance(tuple(entry for entry in entries if entry.value), _command(view))
+    return Section(
+        key="provenance",
+        title="How this was made",
+        question="How this was made",
+        answer=(),
+        parts=(Block("provenance.html.j2", shown),),
+    )
+
+
+def _part(view: RunView, name: str) -> dict[str, Any]:
+    """A dictionary of run.json; empty where there is none."""
+    return dict(view.run.meta.get(name) or {})
+
+
+def _joined(*parts: str, by: str = "; ") -> str:
+    return by.join(part for part in parts if part)
+
+
+def _seed(view: RunView, name: str) -> str:
+    seed = _part(view, "seeds").get(name)
+    return "" if seed is None else f"{name}\u00a0seed\u00a0{seed}"
+
+
+def _data(view: RunView) -> str:
+    dataset = _part(view, "dataset")
+    shape = " × ".join(str(size) for size in dataset.get("image_shape") or ())
+    classes = f"{count(len(view.run.classes))} classes" if view.run.classes else ""
+    name = str(dataset.get("name") or "data without a name")
+    splits = dataset.get("splits") or {"training examples": view.num_examples}
+    sizes = _joined(*(f"{count(int(size))} {split}" for split, size in splits.items()), by=", ")
+    mean, sd = dataset.get("mean"), dataset.get("sd")
+    standardised = "" if mean is None or sd is None else f"standardised with mean {mean:.3f}, sd\u00a0{sd:.3f}"
+    what = _joined(name, f"{shape} pixels" if shape else "", classes, by=", ")
+    return _joined(what, sizes, standardised, _seed(view, "split"))
+
+
+def _noise(view: RunView) -> str:
+    if view.num_noisy is None:
+        return "unknown: no true labels were recorded"
+    drawn = _drawn(view)
+    if not drawn and not view.num_noisy:
+        return "none"
+    thing = "wrong" if view.words is LABELS else "replaced"
+    changed = (
+        f"{count(view.num_noisy)} of {count(view.num_examples)} {thing} ({percent(view.num_noisy / view.num_examples)})"
+    )
+    if not drawn:
+        return f"{changed}; not made here, but known from the true labels"
+    requested = _part(view, "corruption").get("requested")
+    asked = "" if requested is None else f"{percent(float(requested))} requested, "
+    kinds = [
+        f"{KINDS.get(kind, kind)}: {asked}{count(size)} drawn ({percent(size / view.num_examples)})"
+        for kind, size in drawn.items()
+    ]
+    return _joined(*kinds, changed, _seed(view, "noise"))
+
+
+def _drawn(view: RunView) -> dict[str, int]:
+    """Examples drawn for each kind of corruption, the most frequent first."""
+    if "corruption" not in view.examples:
+        return {}
+    kinds = view.examples["corruption"].dropna()
+    return {str(kind): int(size) for kind, size in kinds[kinds != ""].value_counts().items()}
+
+
+def _model(view: RunView) -> str:
+    parameters = _part(view, "model").get("parameters") if isinstance(view.run.meta.get("model"), dict) else None
+    number = "" if parameters is None else f"{count(int(parameters))} parameters"
+    return _joined(_joined(view.model_name, number, by=", "), _seed(view, "init")) or UNKNOWN
+
+
+def _training(view: RunView) -> str:
+    config = view.config
+    settings = (
+        ("optimizer", "{}"),
+        ("lr", "learning rate {:g}"),
+        ("momentum", "momentum {:g}"),
+        ("batch_size", "batch {:,}"),
+        ("epochs", "{:,} epochs"),
+    )
+    if "momentum" in config:
+        config = {"optimizer": "SGD", **config}  # the only one there was before it could be chosen
+    known = (text.format(config[name]) for name, text in settings if config.get(name) is not None)
+    ended = "" if view.finished else f"{view.run.status} after epoch {count(view.last_epoch)}"
+    return _joined(_joined(*known, by=", ") or "settings not recorded", ended, _effort(view), _seed(view, "order"))
+
+
+def _effort(view: RunView) -> str:
+    """How long the training took, and on what."""
+    seconds = _part(view, "timings").get("training_s")
+    device, threads = str(view.run.meta.get("device") or ""), view.run.meta.get("threads")
+    where = device
+    if device == "cpu":
+        where = "the CPU" if threads is None else "one CPU thread" if threads == 1 else f"{threads} CPU threads"
+    took = "" if seconds is None else f"{seconds:.1f} s"
+    return _joined(took, f"on {where}" if where else "", by=" ")
+
+
+def _measured(view: RunView) -> str:
+    unusable = view.summary["nonfinite_visits"]
+    return _joined(
+        MEASURES[view.measure],
+        "and once before training" if view.run.has_initial else "",
+        f"probes: {', '.join(view.run.probe_names)}" if view.run.probe_names else "",
+        f"{count(unusable)} visits with logits that are not finite, taken as not visited" if unusable else "",
+    )
+
+
+def _versions(view: RunView) -> str:
+    names = {"python": "Python"}
+    return _joined(
+        *(f"{names.get(name, name)} {version}" for name, version in _part(view, "versions").items()), by=", "
+    )
+
+
+def _held(view: RunView) -> str:
+    thumbnails = "thumbnails of the examples it shows" if view.images(view.sample(50)) else "no thumbnails"
+    paths = _joined("the command" if _command(view) else "", _paths(view), by=", ") or "no paths"
+    return _joined(thumbnails, paths, "no requests to anywhere", by=", ")
+
+
+def _paths(view: RunView) -> str:
+    return "paths of examples" if view.with_paths and "path" in view.examples else ""
+
+
+def _command(view: RunView) -> str:
+    return str(view.run.meta.get("command") or "") if view.with_paths else ""
+
+
+def _limits(view: RunView) -> str:
+    facts: Iterable[str] = (
+        "one run",
+        "one seed" if _part(view, "seeds") else "",
+        "small data" if view.num_examples < SMALL else "",
+        "synthetic noise" if view.made_noisy else "",
+        "true labels unknown" if view.num_noisy is None else "",
+    )
+    return _joined(*facts, by=", ") + ": this page speaks of this run only"

@@ -1,0 +1,301 @@
+"""The grid of attribution maps: which maps and examples, what the sentence counts, and runs that have none."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from probes.runs.run import open_run
+from probes.runs.writer import RunWriter
+from probes_reports.figures.attribution_maps import as_pixels, image_shape, map_png
+from probes_reports.page import _environment
+from probes_reports.sections.attributions import build
+from probes_reports.sections.section import Absent, Block, Chooser, Data, Section
+from probes_reports.view import RunView
+from probes_reports.wording import plain_text
+
+COUNT, EPOCHS = 12, 8
+LEARNED = np.array([8, 7, 6, 5, 4, 3, 1, 1, 1, 1, 1, 1])  # epoch from which each is answered as given
+TRUE = np.arange(COUNT) % 3
+
+
+def write_run(
+    folder: Path,
+    *,
+    noisy: int = 6,
+    truth: bool = True,
+    probe: bool = True,
+    methods: tuple[str, ...] = ("saliency", "integrated_gradients"),
+    shape: tuple[int, ...] = (1, 2, 2),
+    recorded: tuple[int, ...] = (0, 1, 2, 8),
+    baseline: float = -0.8,
+    classes: list[str] | None = None,
+    replaced: bool = False,
+) -> RunView:
+    """A run in which integrated gradients speak for the true label before `LEARNED` and for the given one from then."""
+    meta = {"dataset": {"name": "hand", "classes": classes}, "config": {"model": "mlp"}}
+    writer = RunWriter.create(folder, num_examples=COUNT, measure="sweep", meta=meta)
+    wrong = np.arange(COUNT) < noisy
+    given = TRUE if replaced else np.where(wrong, (TRUE + 1) % 3, TRUE)
+    columns: dict[str, object] = {"given_label": given}
+    if truth:
+        kind = "gaussian" if replaced else "pair"
+        columns |= {"true_label": TRUE, "noisy": wrong, "corruption": np.where(wrong, kind, "")}
+    writer.write_examples(columns)
+    for epoch in range(1, EPOCHS + 1):
+        prediction = np.where(epoch >= LEARNED, given, TRUE).astype(np.int32)
+        loss = np.where(epoch >= LEARNED, 0.1, 2.0).astype(np.float32)
+        signals = {"loss": loss, "margin": -loss, "entropy": loss, "el2n": loss, "prediction": prediction}
+        writer.write_epoch(epoch, {"example": np.arange(COUNT), "visits": np.ones(COUNT, np.int32), **signals})
+    writer.append_metrics(
+        [
+            {"epoch": epoch, "group": "validation", "examples": 5, "accuracy": 1 - 0.1 * abs(epoch - 2), "loss": 1.0}
+            for epoch in range(1, EPOCHS + 1)
+        ]
+    )
+    if probe:
+        metadata = {
+            "map_shape": json.dumps(shape),
+            "baseline": json.dumps(baseline),
+            "n_steps": "50",
+            "captum": '"1.0"',
+        }
+        for epoch in recorded:
+            writer.write_probe(
+                "attributions", epoch, _frame(epoch, methods, wrong, shape, truth and not replaced), metadata
+            )
+    writer.finish("complete")
+    return RunView(open_run(folder))
+
+
+def _frame(
+    epoch: int, methods: tuple[str, ...], wrong: np.ndarray, shape: tuple[int, ...], true_maps: bool
+) -> pd.DataFrame:
+    rows = [
+        (epoch, "train", example, method, label, _map(epoch, example, method, label, shape))
+        for method in methods
+        for example in range(COUNT)
+        for label in ("given", "true")
+        if label == "given" or (true_maps and wrong[example])
+    ]
+    return pd.DataFrame(rows, columns=["epoch", "split", "example", "method", "label", "map"])
+
+
+def _map(epoch: int, example: int, method: str, label: str, shape: tuple[int, ...]) -> np.ndarray:
+    values = np.zeros(shape, dtype=np.float32).ravel()
+    strong = (label == "given") == (epoch >= LEARNED[example])
+    values[0], values[-1] = (3.0, -1.0) if strong else (1.0, -0.5)
+    return np.abs(values) if method == "saliency" else values
+
+
+@pytest.fixture(scope="module")
+def view(tmp_path_factory) -> RunView:
+    return write_run(tmp_path_factory.mktemp("hand") / "run")
+
+
+def built(view: RunView) -> Section:
+    section = build(view)
+    assert isinstance(section, Section)
+    return section
+
+
+def grid(section: Section):
+    return next(part.data for part in section.parts if isinstance(part, Block))
+
+
+def decoded(uri: str) -> np.ndarray:
+    """RGBA, (H, W, 4)."""
+    return np.array(Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))).convert("RGBA"))
+
+
+# maps
+
+
+def test_channels_and_blocks_are_summed_and_nothing_is_lost():
+    values = np.arange(3 * 80 * 50, dtype=np.float64)
+
+    pixels = as_pixels(values, (3, 80, 50))
+
+    assert pixels.shape == (27, 17)
+    assert pixels[0, 0] == values.reshape(3, 80, 50)[:, :3, :3].sum()
+    assert pixels.sum() == values.sum()
+
+
+@pytest.mark.parametrize(
+    ("shape", "found"),
+    [
+        ([8, 8], (1, 8, 8)),
+        ([3, 8, 9], (3, 8, 9)),
+        ([8, 9, 3], (3, 8, 9)),
+        ([64], None),
+        ([9, 8, 9], None),
+        (None, None),
+        ("8", None),
+    ],
+)
+def test_only_images_have_an_image_shape(shape, found):
+    assert image_shape(shape) == found
+
+
+def test_a_map_is_coloured_by_sign_and_its_opacity_is_the_share_of_the_largest():
+    picture = decoded(map_png(np.array([[4.0, -2.0], [0.0, np.nan]]), "noisy", "true"))
+
+    assert picture[0, 0].tolist() == [213, 94, 0, 255]
+    assert picture[0, 1].tolist() == [0, 158, 115, 128]
+    assert picture[1, :, 3].tolist() == [0, 0]
+
+
+def test_a_map_of_zeros_is_clear():
+    assert not decoded(map_png(np.zeros((2, 2)), "noisy", "true"))[..., 3].any()
+
+
+# what is drawn
+
+
+def test_rows_are_quantiles_of_the_learning_time_from_the_first_memorized(view):
+    rows = grid(built(view)).rows
+
+    assert [row.name for row in rows] == ["example 5", "example 3", "example 2", "example 0"]  # learned at 3, 5, 6, 8
+
+
+def test_columns_are_the_recorded_epochs_without_the_one_before_training(view):
+    assert [epoch for epoch, _ in grid(built(view)).epochs] == [1, 2, 8]
+
+
+def test_epoch_0_is_drawn_where_there_is_no_other(tmp_path):
+    section = built(write_run(tmp_path / "run", recorded=(0,)))
+
+    assert [epoch for epoch, _ in grid(section).epochs] == [0]
+
+
+def test_many_recorded_epochs_are_thinned_to_the_first_the_last_and_the_peak(tmp_path):
+    section = built(write_run(tmp_path / "run", recorded=tuple(range(1, 60))))
+
+    epochs = [epoch for epoch, _ in grid(section).epochs]
+    assert len(epochs) <= 9
+    assert {1, 2, 59} <= set(epochs)
+
+
+def test_the_difference_is_given_less_true(view):
+    data = next(part for part in built(view).parts if isinstance(part, Data)).columns
+    line = data["example"].index(5)  # epoch 1: its true label is strong
+
+    assert data["epoch"][line] == 1
+    assert data["map"][line] == "-2 0 0 0.5"
+    assert data["sum"][line] == -1.5
+
+
+def test_bars_show_the_answers(view):
+    first = grid(built(view)).rows[0]
+
+    assert [cell.tone for cell in first.cells] == ["true_area", "true_area", "noisy"]
+    assert first.cells[2].title == "epoch 8, answered with 0"
+
+
+def test_each_recorded_map_can_be_chosen_and_only_the_first_shows_at_the_start(view):
+    section = built(view)
+    block = next(part for part in section.parts if isinstance(part, Block))
+    page = _environment().get_template(block.template).render(data=block.data)
+
+    chooser = next(part for part in section.parts if isinstance(part, Chooser))
+    assert [value for value, _ in chooser.options] == [
+        "difference", "integrated_given", "integrated_true", "saliency_given", "saliency_true",
+    ]  # fmt: skip
+    for value, _ in chooser.options:
+        shown = page.count(f'data-when="attribution_map={value}">')
+        assert (shown > 0) == (value == "difference")
+
+
+def test_a_hostile_class_name_is_text(tmp_path):
+    section = built(write_run(tmp_path / "run", classes=["</script><b>", "one", "two"]))
+    block = next(part for part in section.parts if isinstance(part, Block))
+    page = _environment().get_template(block.template).render(data=block.data)
+
+    assert "</script><b>" not in page
+    assert "&lt;/script&gt;&lt;b&gt;" in page
+
+
+# sentences
+
+
+def test_the_answer_counts_signs_over_all_wrong_labels_of_the_panel(view):
+    assert plain_text(built(view).answer) == (
+        "At epoch 2 the pixels pointed to the true label in all 6 wrongly labelled examples of the panel; "
+        "at epoch 8 to the wrong one in all 6."
+    )
+
+
+def test_the_answer_counts_those_that_have_turned(tmp_path):
+    answer = plain_text(built(write_run(tmp_path / "run", recorded=(2, 5))).answer)
+
+    assert answer.endswith("at epoch 5 to the wrong one in 3 of the 6.")  # learned by epoch 3, 4 and 5
+
+
+def test_without_noise_the_maps_of_clean_examples_are_shown(tmp_path):
+    section = built(write_run(tmp_path / "run", noisy=0))
+
+    assert plain_text(section.answer) == (
+        "At epoch 1 the pixels spoke for the given label in all 12 clean examples of the panel; at epoch 8 in all 12."
+    )
+    assert {row.tone for row in grid(section).rows} == {"clean"}
+
+
+def test_without_truth_no_example_is_called_clean(tmp_path):
+    section = built(write_run(tmp_path / "run", truth=False))
+
+    assert "clean" not in plain_text(section.answer)
+    assert all(row.true == "" for row in grid(section).rows)
+
+
+def test_saliency_alone_is_not_given_a_direction(tmp_path):
+    section = built(write_run(tmp_path / "run", methods=("saliency",)))
+
+    assert plain_text(section.answer).startswith("Only saliency was recorded, which has no sign:")
+    assert grid(section).first == "saliency_given"
+
+
+@pytest.mark.parametrize(
+    ("baseline", "words"), [(-0.8, "a blank image (every value -0.80"), (0.0, "the training mean (every value 0.00")]
+)
+def test_the_baseline_is_stated(tmp_path, baseline, words):
+    section = built(write_run(tmp_path / "run", baseline=baseline))
+
+    assert words in plain_text(section.definition[0])
+
+
+# nothing to draw
+
+
+def test_without_the_probe_the_command_is_named(tmp_path):
+    section = build(write_run(tmp_path / "run", probe=False))
+
+    assert isinstance(section, Absent)
+    assert section.command == "probe train --probe attributions"
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"shape": (4,)}, "not images (shape 4)"),
+        ({"replaced": True}, "Only inputs were replaced"),
+    ],
+)
+def test_what_cannot_be_drawn_is_said(tmp_path, options, reason):
+    section = build(write_run(tmp_path / "run", **options))
+
+    assert isinstance(section, Absent)
+    assert reason in plain_text(section.reason)
+
+
+def test_a_page_without_images_has_no_maps_either(view):
+    section = build(RunView(view.run, images=False))
+
+    assert isinstance(section, Absent)
+    assert "--no-images" in plain_text(section.reason)
