@@ -4,9 +4,9 @@ import sys
 
 import pytest
 from click.testing import CliRunner
-from probes_cli.main import main
 
 from probes.training import TrainConfig, train
+from probes_cli.main import main
 
 QUICK = ("--width", "16", "--epochs", "3")
 

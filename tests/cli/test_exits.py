@@ -6,9 +6,9 @@ import signal
 
 import click
 import pytest
-from probes_cli.exits import Terminated, exit_code_of, terminable
 
 from probes.errors import ConfigError, ProbeError, RunExistsError, RunLockedError, RunNotFoundError
+from probes_cli.exits import Terminated, exit_code_of, terminable
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The closing lines say what the summary holds, and nothing it does not."""
 
 import pytest
+
 from probes_cli.findings import findings
 
 FULL = {

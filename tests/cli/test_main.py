@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
-from probes_cli.main import COMMANDS
 
 import probes
+from probes_cli.main import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 ENV = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "cli"), str(ROOT / "reports")])}

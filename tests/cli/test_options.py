@@ -3,9 +3,9 @@
 import re
 
 import pytest
-from probes_cli.train import command as train
 
 from probes.training import TrainConfig
+from probes_cli.train import command as train
 
 
 def test_the_help_of_train_has_sections_in_order(probe):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from probes_cli.output import columns, decimal, duration, json_text, percent, plain, say, size, visible
 
 

@@ -4,9 +4,8 @@ import io
 import sys
 from pathlib import Path
 
-from probes_cli.progress import LiveDisplay, NoDisplay, PlainDisplay, display
-
 from probes.training import EpochProgress
+from probes_cli.progress import LiveDisplay, NoDisplay, PlainDisplay, display
 
 
 def progress(epoch, epochs=120, **changes):

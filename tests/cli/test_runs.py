@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
-from probes_cli.runs import all_runs, chosen_run
 
 from probes.errors import RunNotFoundError
+from probes_cli.runs import all_runs, chosen_run
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
-from probes_cli.train import command
 
 from probes import open_run
 from probes.runs.writer import RunWriter
 from probes.training import TrainConfig
+from probes_cli.train import command
 
 ROOT = Path(__file__).parents[2]
 ENV = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "cli"), str(ROOT / "reports")])}
