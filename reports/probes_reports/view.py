@@ -169,9 +169,9 @@ class RunView:
         return 0 if self.run.has_initial else 1
 
     @property
-    def epoch_numbers(self) -> range:
+    def epoch_numbers(self) -> list[int]:
         """Every epoch it holds, epoch 0 included where it does."""
-        return range(self.first_epoch, self.last_epoch + 1)
+        return ([0] if self.run.has_initial else []) + self.run.closed_epochs
 
     def epoch(self, number: int) -> dict[str, np.ndarray]:
         """One epoch of every signal, dense over all examples (N,); NaN and -1 where an example was not visited.

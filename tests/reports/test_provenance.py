@@ -5,6 +5,7 @@ import pytest
 from jinja2 import Environment, PackageLoader
 
 from probes.runs.run import open_run
+from probes.runs.thumbnails import encode_png
 from probes.runs.writer import RunWriter
 from probes_reports.sections import provenance
 from probes_reports.view import RunView
@@ -131,7 +132,8 @@ def test_paths_that_it_may_hold_are_said(tmp_path):
 
 def test_thumbnails_are_said_only_where_they_may_be_held(tmp_path):
     writer = RunWriter.create(tmp_path / "run", num_examples=2, measure="sweep")
-    writer.write_thumbnails({0: b"png", 1: b"png"})
+    png = encode_png(np.zeros((2, 2), dtype=np.uint8))
+    writer.write_thumbnails({0: png, 1: png})
     writer.finish("complete")
     run = open_run(tmp_path / "run")
 

@@ -60,7 +60,7 @@ def answer_codes(
     """
     codes = np.full(len(prediction), OTHER, dtype=np.int8)
     if true is not None:
-        codes[(prediction == true) & (true != given)] = TRUE
+        codes[(prediction == true) & (true != given) & (given >= 0)] = TRUE
     as_given = (prediction == given) & (given >= 0)
     codes[as_given] = AS_LABELLED
     if noisy is not None:

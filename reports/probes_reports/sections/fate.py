@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from probes_reports.figures.base import escape
-from probes_reports.figures.fate import ANSWERS, Block, fate_map
+from probes_reports.figures.example_strips import AS_LABELLED, OTHER, TRUE, UNSEEN, WRONG, answer_codes
+from probes_reports.figures.fate import Block, fate_map
 from probes_reports.sections.section import Absent, Key, Plot, Section, Swatch
 from probes_reports.view import RunView
 from probes_reports.wording import Prose, count, muted, noisy, percent, prose, true
@@ -18,7 +19,6 @@ FIGURES = ("fate",)
 QUESTION = "What became of each example?"
 MOST_ROWS = 2000
 MOST_COLUMNS = 200
-OTHER, AS_LABELLED, TRUE, WRONG, UNSEEN = range(len(ANSWERS))
 
 
 def build(view: RunView) -> Section | Absent:
@@ -107,16 +107,8 @@ def _order(view: RunView, sample: np.ndarray) -> np.ndarray:
 def _answers(view: RunView, examples: np.ndarray, epoch: int) -> np.ndarray:
     """int8, (n,): positions in ANSWERS."""
     assert view.given is not None
-    prediction, given = view.epoch(epoch)["prediction"][examples], view.given[examples]
-    answers = np.full(len(examples), OTHER, dtype=np.int8)
-    as_given = (prediction == given) & (given >= 0)
-    answers[as_given] = AS_LABELLED
-    if view.noisy is not None:
-        answers[as_given & view.noisy[examples]] = WRONG
-    if view.true is not None and view.differs is not None:
-        answers[view.differs[examples] & (prediction == view.true[examples])] = TRUE
-    answers[prediction < 0] = UNSEEN
-    return answers
+    known = [None if labels is None else labels[examples] for labels in (view.true, view.noisy)]
+    return answer_codes(view.epoch(epoch)["prediction"][examples], view.given[examples], *known)
 
 
 def _label(view: RunView, example: int) -> str:
@@ -155,7 +147,7 @@ def _fate(view: RunView) -> _Fate | None:
     wrong = np.flatnonzero(view.differs)
     given, truth = view.given[wrong], view.true[wrong]
     first = np.zeros(len(wrong), dtype=np.int8)  # 1: the true label came first, 2: the given one, 0: neither yet
-    for epoch in range(1, view.last_epoch + 1):
+    for epoch in view.run.closed_epochs:
         prediction = view.epoch(epoch)["prediction"][wrong]
         first = np.where((first == 0) & (prediction == truth), 1, first)
         first = np.where((first == 0) & (prediction == given), 2, first)

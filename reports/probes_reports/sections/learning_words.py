@@ -167,7 +167,9 @@ def _end(facts: HeroFacts) -> tuple[Any, ...]:
 
 def _fit(facts: HeroFacts) -> tuple[Any, ...]:
     if not facts.num_noisy:
-        return () if facts.all_at_end is None else (f"By epoch {facts.key.last:,} it was {percent(facts.all_at_end)}",)
+        if facts.all_at_end is None:
+            return ()
+        return (f"By epoch {facts.key.last:,}, {percent(facts.all_at_end)} of the examples were answered as labelled",)
     memorized = facts.key.noisy_memorized
     epoch = facts.key.last if memorized is None else memorized
     share = facts.noisy_at_end if memorized is None else facts.noisy_at_memorized
