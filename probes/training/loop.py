@@ -116,22 +116,25 @@ def _run(setup: Setup, optimizer: torch.optim.Optimizer, recorder: Recorder, on_
     config, examples = setup.config, setup.examples
     recorder.record_examples()
     on_batch = None if config.measure == "sweep" else recorder.on_batch
-    started, step = time.monotonic(), 0
+    started = first_recorded = time.monotonic()
+    step = 0
     for epoch in range(config.epochs + 1):
         if epoch > 0:
             with recorder.clock("training_s"):
                 shuffled = examples.select(epoch_order(config.seeds["order"], epoch, len(examples)))
                 step += train_epoch(setup.model, optimizer, shuffled, config.batch_size, on_batch)
         accuracies = recorder.record_epoch(epoch, step)
+        if epoch == 0:
+            first_recorded = time.monotonic()  # what is loaded for epoch 0 says nothing of the pace
         if on_epoch is not None:
-            elapsed = time.monotonic() - started
+            now = time.monotonic()
             on_epoch(
                 EpochProgress(
                     epoch=epoch,
                     epochs=config.epochs,
                     **accuracies,
-                    elapsed_s=elapsed,
-                    eta_s=elapsed / epoch * (config.epochs - epoch) if epoch else None,
+                    elapsed_s=now - started,
+                    eta_s=(now - first_recorded) / epoch * (config.epochs - epoch) if epoch else None,
                     folder=recorder.folder,
                 )
             )
