@@ -165,8 +165,9 @@ def _answer(view: RunView) -> Prose:
     if fate is None:
         return _plain_answer(view)
     end = f"epoch {view.last_epoch:,}"
+    only = "" if fate.first_true >= 0.5 else "Only "
     start = prose(
-        f"{percent(fate.first_true)} of the wrongly labelled examples were first answered with their ",
+        f"{only}{percent(fate.first_true)} of the wrongly labelled examples were first answered with their ",
         true("true label"),
     )
     if fate.half is None:
@@ -201,7 +202,8 @@ def _caption(view: RunView, rows: int, epochs: np.ndarray) -> Prose:
     blocks = "Within each block, rows" if view.noisy is not None else "Rows"
     text = f"{drawn}; {columns}. {blocks} are sorted by the epoch from which the given label is answered for good."
     lost = " Grey in the clean block: clean examples lost again while the noise was being memorized."
-    return prose(text + (lost if _fate(view) is not None and view.key.noisy_half is not None else ""))
+    both = _fate(view) is not None and view.clean is not None and bool(view.clean.any())
+    return prose(text + (lost if both and view.key.noisy_half is not None else ""))
 
 
 def _how_to_read(view: RunView) -> tuple[Prose, ...]:
@@ -228,7 +230,8 @@ def _definition() -> tuple[Prose, ...]:
             "Learned for good: the first epoch from which the answer is the given label at every later visit."
         ),
         prose(
-            "The epoch learned for good is the iteration learned of Toneva et al., An Empirical Study of Example "
-            "Forgetting, ICLR 2019, arxiv.org/abs/1812.05159, read once per epoch. The map itself is this page's own."
+            "The epoch learned for good is the iteration learned of Baldock et al., Deep Learning Through the Lens of "
+            "Example Difficulty, NeurIPS 2021, arxiv.org/abs/2106.09647, read once per epoch. The map itself is this "
+            "page's own."
         ),
     )
