@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +19,7 @@ from filelock import FileLock, Timeout
 from probes.errors import ConfigError, ProbeError, RunExistsError, RunLockedError, unknown_name
 from probes.runs import layout
 from probes.runs.layout import atomic_write, epoch_name
+from probes.runs.versions import versions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +91,10 @@ class RunWriter:
                 "status": "running",
                 "measure": measure,
                 "dataset": dataset,
-                "nonfinite_visits": None,
+                **dict.fromkeys(("command", "config", "seeds", "threads", "device", "timings", "nonfinite_visits")),
+                "world_size": 1,
+                "launch_id": uuid.uuid4().hex,
+                "versions": versions(),
                 **meta,
             },
         )

@@ -15,7 +15,6 @@ from probes.errors import ConfigError
 from probes.models import build_model, describe, num_parameters
 from probes.probing.attributions import Attributions
 from probes.probing.probe import Probe
-from probes.runs.versions import versions
 from probes.training.config import TrainConfig
 
 __all__ = ["Setup", "prepare", "run_meta", "using_threads"]
@@ -102,8 +101,6 @@ def run_meta(setup: Setup, command: str | None) -> dict[str, Any]:
         "model": {"description": describe(setup.model), "parameters": num_parameters(setup.model)},
         "device": str(setup.device),
         "threads": setup.threads,
-        "world_size": 1,
-        "versions": versions(),
     }
 
 

@@ -76,6 +76,8 @@ def test_run_json_follows_its_schema(tmp_path):
         assert meta["status"] == status
     assert meta["dataset"] == {"classes": ["a", "b"], "num_examples": 3}
     assert meta["config"] == {"lr": None}  # JSON has no infinity
+    assert set(meta) == set(schema["properties"])
+    assert {"python", "torch", "numpy", "captum"} <= meta["versions"].keys()
 
 
 def test_refuses_to_write_over_what_is_there(tmp_path):

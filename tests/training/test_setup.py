@@ -71,5 +71,4 @@ def test_run_json_says_what_was_asked_for_and_what_came_of_it():
     assert meta["dataset"]["splits"] == {"train": 1400, "validation": 197, "test": 200}
     assert meta["corruption"].keys() == {"kind", "requested", "drawn", "realised"}
     assert meta["model"] == {"description": "MLP 64-8-8-10", "parameters": 64 * 8 + 8 + 8 * 8 + 8 + 8 * 10 + 10}
-    assert {"python", "torch", "numpy", "captum"} <= meta["versions"].keys()
     assert run_meta(prepare(config), "probe train --noise 0.4")["command"] == "probe train --noise 0.4"
