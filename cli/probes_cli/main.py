@@ -19,6 +19,7 @@ COMMANDS = {
     "report": "probes_cli.report",
     "summary": "probes_cli.summary",
     "scores": "probes_cli.scores",
+    "import": "probes_cli.import_",
     "list": "probes_cli.list",
 }
 

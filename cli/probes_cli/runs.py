@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from probes.errors import RunNotFoundError
+from probes.errors import RunExistsError, RunNotFoundError
 
-__all__ = ["ROOT", "all_runs", "chosen_run"]
+__all__ = ["ROOT", "all_runs", "chosen_run", "refuse_existing"]
 
 ROOT = Path("runs")
 
@@ -30,3 +30,15 @@ def all_runs() -> list[Path]:
         return []
     found = [file for file in ROOT.glob("*/run.json") if file.is_file()]
     return [file.parent for file in sorted(found, key=lambda file: (file.stat().st_mtime_ns, file.parent.name))][::-1]
+
+
+def refuse_existing(out: Path) -> None:
+    """Say at once, in terms of the command line, what the library would say of an --out that holds something.
+
+    Raises:
+        RunExistsError: it holds a run, or files that are none.
+    """
+    if (out / "run.json").exists():
+        raise RunExistsError(f"{out} already holds a run. Choose another --out, or add --overwrite to replace it.")
+    if out.is_dir() and any(entry.name != ".lock" for entry in out.iterdir()):
+        raise RunExistsError(f"{out} already holds files that are not a run. Choose another --out.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from probes.data import DATASETS, NOISE_KINDS
-from probes.errors import ProbeError, RunExistsError
+from probes.errors import ProbeError
 from probes.models import MODELS
 from probes.training import MEASURES, TrainConfig
 from probes_cli.exits import interrupt_code
@@ -18,6 +18,7 @@ from probes_cli.findings import findings
 from probes_cli.options import EPOCH_LIST, SectionedCommand, option
 from probes_cli.output import columns, duration, echo_json, percent, say, size, visible
 from probes_cli.progress import Display, NoDisplay, display
+from probes_cli.runs import refuse_existing
 
 if TYPE_CHECKING:
     from probes.runs.run import Run
@@ -106,7 +107,7 @@ def command(
     """
     config = TrainConfig(**fields)  # its fields are the options above, by name
     if out is not None and not overwrite:
-        _refuse_existing(out)
+        refuse_existing(out)
     if dry_run:
         _print_plan(config, out, as_json)
         return
@@ -177,14 +178,6 @@ def _introduction(run: Run) -> list[str]:
         f"Noise: {_noise(run.meta['corruption'])}.",
         f"Recording every example ({run.measure}) at each of {epochs:,} epochs in {folder}",
     ]
-
-
-def _refuse_existing(out: Path) -> None:
-    """Say at once, in terms of the command line, what the library would say after loading torch."""
-    if (out / "run.json").exists():
-        raise RunExistsError(f"{out} already holds a run. Choose another --out, or add --overwrite to replace it.")
-    if out.is_dir() and any(entry.name != ".lock" for entry in out.iterdir()):
-        raise RunExistsError(f"{out} already holds files that are not a run. Choose another --out.")
 
 
 def _print_plan(config: TrainConfig, out: Path | None, as_json: bool) -> None:

@@ -53,7 +53,8 @@ def train_groups(run: Run) -> dict[str, np.ndarray]:
 
 def _train_rows(run: Run, epoch: int, groups: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
     signals = run.epoch(epoch)
-    visited = signals["prediction"] >= 0
+    known = ~np.isnan(signals["loss"])
+    visited = known | (signals["prediction"] >= 0)  # an imported log may hold only one of the two
     correct, truth = signals["correct"], run.true_labels
     rows = []
     for name, mask in groups.items():
@@ -61,7 +62,7 @@ def _train_rows(run: Run, epoch: int, groups: Mapping[str, np.ndarray]) -> list[
         count = int(inside.sum())
         if count == 0:
             continue
-        labelled = inside & (correct >= 0)
+        labelled, losses = inside & (correct >= 0), signals["loss"][inside & known]
         rows.append(
             {
                 "epoch": epoch,
@@ -69,7 +70,7 @@ def _train_rows(run: Run, epoch: int, groups: Mapping[str, np.ndarray]) -> list[
                 "examples": count,
                 "accuracy": correct[labelled].mean() if labelled.any() else np.nan,
                 "true_label_accuracy": _agreement(signals["prediction"], truth, inside),
-                "loss": np.mean(signals["loss"][inside], dtype=np.float64),
+                "loss": np.mean(losses, dtype=np.float64) if len(losses) else np.nan,
             }
         )
     return rows
@@ -79,5 +80,5 @@ def _agreement(prediction: np.ndarray, truth: np.ndarray | None, inside: np.ndar
     """Share of the examples inside, of known true label, that are predicted as it; NaN where there are none."""
     if truth is None:
         return np.nan
-    known = inside & (truth >= 0)
+    known = inside & (truth >= 0) & (prediction >= 0)
     return float((prediction[known] == truth[known]).mean()) if known.any() else np.nan

@@ -84,20 +84,10 @@ class Run:
 
         path = self.path / layout.EXAMPLES
         index = pd.RangeIndex(self.num_examples, name="example")
-        if not path.exists():
-            empty = pd.array([pd.NA] * self.num_examples, dtype="Int64")
-            return pd.DataFrame(
-                {
-                    "given_label": empty,
-                    "true_label": empty,
-                    "noisy": empty.astype("boolean"),
-                    "corruption": pd.array([pd.NA] * self.num_examples, dtype="string"),
-                },
-                index=index,
-            )
-        frame = pd.read_parquet(path).set_index("example").reindex(index)
+        frame = pd.read_parquet(path) if path.exists() else pd.DataFrame(index=index)
+        frame = (frame if frame.index.name == "example" else frame.set_index("example")).reindex(index)
         types = {"given_label": "Int64", "true_label": "Int64", "noisy": "boolean", "corruption": "string"}
-        return frame.astype({name: kind for name, kind in types.items() if name in frame})
+        return frame.assign(**dict.fromkeys(name for name in types if name not in frame)).astype(types)
 
     @cached_property
     def given_labels(self) -> np.ndarray | None:

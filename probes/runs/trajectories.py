@@ -60,10 +60,12 @@ class FolderStore:
         path = self._folder / f"{epoch_name(epoch)}.parquet"
         try:
             file = pq.ParquetFile(path)
-            table = file.read_row_groups(_groups(file, start, stop), columns=["example", *names], use_threads=False)
-        except (pa.ArrowException, OSError, KeyError) as error:
+            held = [name for name in ("example", *names) if name in file.schema_arrow.names]
+            table = file.read_row_groups(_groups(file, start, stop), columns=held, use_threads=False)
+        except (pa.ArrowException, OSError, ValueError) as error:
             raise ProbeError(f"{path} cannot be read: {error}. Remove the file to read the other epochs.") from error
-        arrays = {name: table.column(name).to_numpy() for name in ("example", *names)}
+        absent = {name: np.full(table.num_rows, _absent(name)) for name in names if name not in held}
+        arrays = {**{name: table.column(name).to_numpy() for name in held}, **absent}
         inside = (arrays["example"] >= start) & (arrays["example"] < stop)
         return arrays if inside.all() else {name: values[inside] for name, values in arrays.items()}
 
@@ -129,6 +131,11 @@ def block_of(num_epochs: int, cells: int = 4_000_000) -> int:
 
 def _missing(stored: str) -> float | int:
     return np.nan if STORED[stored].kind == "f" else -1
+
+
+def _absent(stored: str) -> float | int:
+    """What a column says that a file written by others lacks: nothing is known, but each row is a visit."""
+    return 1 if stored == "visits" else _missing(stored)
 
 
 def _groups(file: object, start: int, stop: int) -> list[int]:

@@ -13,10 +13,10 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from probes.data import ExampleSet
+from probes.runs.naming import fresh_run_folder
 from probes.runs.run import Run, open_run
 from probes.runs.writer import RunWriter
 from probes.training.config import TrainConfig
-from probes.training.naming import fresh_run_folder
 from probes.training.progress import EpochProgress
 from probes.training.recording import Recorder
 from probes.training.setup import Setup, prepare, run_meta, using_threads
@@ -52,8 +52,9 @@ def train(
     """
     setup = prepare(config)
     optimizer = make_optimizer(setup.model, config)
+    name = f"{config.dataset}-{config.model}-noise{config.noise:g}"
     writer = RunWriter.create(
-        fresh_run_folder(config) if out is None else out,
+        fresh_run_folder(name) if out is None else out,
         num_examples=len(setup.examples),
         measure=config.measure,
         if_exists="overwrite" if overwrite else "error",

@@ -128,6 +128,15 @@ class RunView:
             return None
         return (self.given != self.true) & (self.given >= 0) & (self.true >= 0)
 
+    @cached_property
+    def no_answers(self) -> str | None:
+        """Why no answer can be compared with its label; None where some can."""
+        if self.given is None:
+            return "The labels that training saw were not recorded, so answers cannot be compared with them."
+        if any((self.epoch(number)["prediction"] >= 0).any() for number in self.epoch_numbers):
+            return None
+        return "Which label the network answered with was not recorded, only values such as the loss."
+
     @property
     def differs_any(self) -> bool:
         """Whether any given label is known not to be the true one."""
@@ -225,6 +234,7 @@ class RunView:
                 final_clean_accuracy=self.summary["final_clean_accuracy"],
                 final_noisy_accuracy=self.summary["final_noisy_accuracy"],
                 estimated_noise_rate=self.summary["estimated_noise_rate"],
+                unanswered=self.no_answers,
                 finished=self.finished,
                 words=self.words,
             )

@@ -147,6 +147,7 @@ class Facts:
     """What the verdict depends on; epochs are None where they were not reached.
 
     `num_noisy` is None where the true labels are unknown; `estimated_noise_rate` then says how much looks wrong.
+    `unanswered` says why answers cannot be compared with labels, None where they can.
     `finished` is False for a run that is still going, was interrupted or failed.
     """
 
@@ -159,6 +160,7 @@ class Facts:
     final_clean_accuracy: float | None = None
     final_noisy_accuracy: float | None = None
     estimated_noise_rate: float | None = None
+    unanswered: str | None = None
     finished: bool = True
     words: Words = LABELS
 
@@ -206,6 +208,8 @@ def _undecidable(facts: Facts) -> Prose | None:
         rate = facts.estimated_noise_rate
         estimate = "" if rate is None or math.isnan(rate) else f"; an estimated {percent(rate)} look wrong"
         return prose(f"The true labels are unknown{estimate}.")
+    if facts.unanswered is not None:
+        return prose(facts.unanswered)
     if facts.num_noisy == 0:
         return prose(f"Every {facts.words.thing[:-1]} is as it came: ", clean(_clean_learned(facts) + "."))
     if facts.num_noisy == facts.num_examples:

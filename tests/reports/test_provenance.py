@@ -84,7 +84,6 @@ def test_what_is_not_recorded_is_left_out_or_said_to_be_unknown(tmp_path):
     assert found["Training"].startswith("settings not recorded")
     assert "weights move" in found["Measured"]
     assert "true labels unknown" in found["Limits"]
-    assert "Versions" not in found
     assert "Data fingerprint" not in found
 
 

@@ -268,8 +268,9 @@ def _key(view: RunView, histories: _Histories) -> Key:
     }
     shown = {part.tone for codes in histories.codes for part in strip(codes, histories.epochs)}
     low, high = (f"{end:.5f}".rstrip("0").rstrip(".") for end in (histories.scale.low, histories.scale.high))
-    lead = f"Line: loss over the epochs, log scale from {low} to {high}. Strip: answer at each epoch,"
-    return Key(tuple(Swatch(name, tone) for tone, name in names.items() if tone in shown), lead=lead)
+    swatches = tuple(Swatch(name, tone) for tone, name in names.items() if tone in shown)
+    strips = " Strip: answer at each epoch," if swatches else ""
+    return Key(swatches, lead=f"Line: loss over the epochs, log scale from {low} to {high}.{strips}")
 
 
 def _rows(view: RunView, choices: Sequence[_Choice], cards: dict[int, Card]) -> list[Part]:

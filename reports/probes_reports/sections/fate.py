@@ -25,9 +25,9 @@ def build(view: RunView) -> Section | Absent:
     """The fate map and its sentence."""
     if view.last_epoch == 0:
         return Absent("fate", "Fate of each example", QUESTION, prose("No epoch has been finished yet."))
-    if view.given is None:
-        why = prose("The labels that training saw were not recorded, so answers cannot be compared with them.")
-        return Absent("fate", "Fate of each example", QUESTION, why, "probe train")
+    if view.no_answers is not None:
+        command = "probe train" if view.given is None else ""
+        return Absent("fate", "Fate of each example", QUESTION, prose(view.no_answers), command)
     sample = view.sample(MOST_ROWS)
     epochs = _columns(view)
     blocks = _blocks(view, sample, epochs)

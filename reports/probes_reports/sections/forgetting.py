@@ -83,7 +83,7 @@ def _absent(view: RunView) -> str | None:
     if view.last_epoch == 0:
         return "No epoch has been finished yet."
     if view.scores["forgetting_events"].isna().all():
-        return "The labels that training saw were not recorded, so answers cannot be compared with them."
+        return view.no_answers or "No visit left a usable answer."
     if len(view.run.closed_epochs) < 2:
         return "Only one epoch is finished: forgetting shows from the second one on."
     return None

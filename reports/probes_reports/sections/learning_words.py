@@ -23,6 +23,7 @@ class HeroFacts:
     num_noisy: int | None
     made: bool  # labels were corrupted on purpose, rather than known to be wrong
     labels_differ: bool
+    given_known: bool
     true_at_peak: float | None
     as_given_at_peak: float | None
     noisy_at_end: float | None
@@ -59,6 +60,7 @@ def hero_facts(view: RunView) -> HeroFacts:
         num_noisy=view.num_noisy,
         made=view.made_noisy,
         labels_differ=view.differs_any,
+        given_known=view.given is not None,
         true_at_peak=view.at("train/noisy", key.peak, "true_label_accuracy"),
         as_given_at_peak=view.at("train/all", key.peak),
         noisy_at_end=summary["final_noisy_accuracy"],
@@ -123,7 +125,7 @@ def _asked(config: dict[str, Any]) -> str:
 
 def _start(facts: HeroFacts) -> tuple[Any, ...]:
     if facts.num_noisy is None:
-        unknown = "The true labels are" if facts.all_at_end is not None else "The labels, given and true, are"
+        unknown = "The true labels are" if facts.given_known else "The labels, given and true, are"
         return (f"{unknown} unknown: this page ", strong("cannot tell clean from noisy"), ", and shows what it can. ")
     if facts.num_noisy == 0:
         whole = f"{count(facts.num_examples)} {facts.words.thing}"
@@ -209,7 +211,9 @@ def _learned_tile(facts: HeroFacts) -> Tile:
     note = f"90% of {count(size)} answered as labelled"
     if facts.key.clean_learned is None and facts.clean_at_end is not None:
         note = f"{percent(facts.clean_at_end)} of {count(size)} at the end, 90% not reached"
-    return Tile("Clean examples learned", _epoch(facts.key.clean_learned), note, "clean")
+    unknown = facts.key.last > 0 and facts.clean_at_end is None
+    value = prose("unknown") if unknown else _epoch(facts.key.clean_learned)
+    return Tile("Clean examples learned", value, note, "clean")
 
 
 def _memorized_tile(facts: HeroFacts) -> Tile:
@@ -228,7 +232,8 @@ def _memorized_tile(facts: HeroFacts) -> Tile:
         half = "" if facts.key.noisy_half is None else f"; half by epoch {facts.key.noisy_half:,}"
         return Tile(name, _epoch(facts.key.noisy_memorized), f"90% of {count(facts.num_noisy)}{half}", "noisy")
     end = percent(facts.noisy_at_end)
-    return Tile(name, prose(end), f"of {count(facts.num_noisy)} by epoch {facts.key.last:,}; 90% not reached", "noisy")
+    reached = "answers not recorded" if facts.key.last > 0 and facts.noisy_at_end is None else "90% not reached"
+    return Tile(name, prose(end), f"of {count(facts.num_noisy)} by epoch {facts.key.last:,}; {reached}", "noisy")
 
 
 def _test_tile(facts: HeroFacts) -> Tile:

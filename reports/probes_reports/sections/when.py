@@ -100,7 +100,7 @@ def _absent(view: RunView) -> str | None:
     if view.last_epoch == 0:
         return "No epoch has been finished yet."
     if view.scores["never_learned"].isna().all():
-        return "The labels that training saw were not recorded, so answers cannot be compared with them."
+        return view.no_answers or "No visit left a usable answer."
     if view.scores["first_learned_epoch"].isna().all():
         return f"No example was answered with its given label within {_epochs(view.last_epoch)}."
     return None

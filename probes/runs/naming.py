@@ -6,18 +6,22 @@ from datetime import datetime
 from pathlib import Path
 
 from probes.errors import ConfigError
-from probes.training.config import TrainConfig
 
 __all__ = ["fresh_run_folder"]
 
 
-def fresh_run_folder(config: TrainConfig, root: Path = Path("runs")) -> Path:
-    """Make and return an empty folder such as `runs/20261123-060542-digits-mlp-noise0.4`, `-2` appended if taken.
+def fresh_run_folder(name: str, root: Path = Path("runs")) -> Path:
+    """Make and return an empty folder such as `runs/20261123-060542-NAME`, `-2` appended if taken.
+
+    Args:
+        name: what follows the time; characters other than letters, digits, `.`, `_` and `-` become `-`.
+        root: where to make it.
 
     Raises:
         ConfigError: no folder can be made there.
     """
-    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{config.dataset}-{config.model}-noise{config.noise:g}"
+    tidy = "".join(char if char.isalnum() or char in "._-" else "-" for char in name)
+    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{tidy}"
     try:
         root.mkdir(parents=True, exist_ok=True)
         number = 1
