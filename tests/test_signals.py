@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probes.signals import signals
+from probes.signals import Signals, signals
 
 
 def reference(logits, targets):
@@ -81,6 +81,53 @@ def test_a_masked_class_is_valid():
 
     for name in ("loss", "margin", "entropy", "el2n"):
         assert getattr(masked, name)[0] == pytest.approx(getattr(without, name)[0], rel=1e-6)
+
+
+@pytest.mark.parametrize("classes", [7, 700])
+def test_a_masked_class_is_valid_among_many(classes):
+    """Long rows take another path through the sums than short ones; the other rows stay as they are."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(5, classes)).astype(np.float32) * 5
+    targets = np.full(5, 1)
+    masked = logits.copy()
+    masked[2, 3:] = -np.inf
+
+    found, plain = signals(masked, targets), signals(logits, targets)
+
+    alone = reference(logits[2:3, :3], targets[2:3])
+    for name in ("loss", "margin", "entropy", "el2n"):
+        assert getattr(found, name)[2] == pytest.approx(alone[name].item(), rel=1e-5, abs=1e-6), name
+        assert np.array_equal(np.delete(getattr(found, name), 2), np.delete(getattr(plain, name), 2)), name
+
+
+def test_a_batch_of_many_logits_gives_what_its_rows_give():
+    """It is worked through in blocks; the last one is shorter."""
+    rng = np.random.default_rng(0)
+    logits = (rng.normal(size=(301, 1000)) * 3).astype(np.float32)
+    logits[250, 5] = np.nan
+    targets = rng.integers(0, 1000, 301)
+
+    found = signals(logits, targets)
+
+    parts = [signals(logits[rows], targets[rows]) for rows in np.array_split(np.arange(301), 43)]
+    for name in Signals._fields:
+        expected = np.concatenate([getattr(part, name) for part in parts])
+        assert np.allclose(getattr(found, name), expected, rtol=1e-6, equal_nan=True), name
+        assert getattr(found, name).dtype == expected.dtype == (np.int32 if name == "prediction" else np.float32)
+
+
+def test_any_layout_in_memory():
+    logits = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
+    targets = np.arange(6) % 4
+    views = (np.asfortranarray(logits), np.repeat(logits, 2, axis=1)[:, ::2], logits[::-1][::-1])
+
+    for view in views:
+        for name, expected in zip(Signals._fields, signals(logits, targets), strict=True):
+            assert np.array_equal(getattr(signals(view, targets), name), expected)
+
+
+def test_an_empty_batch():
+    assert [len(values) for values in signals(np.empty((0, 3), np.float32), np.empty(0, int))] == [0] * 5
 
 
 def test_a_margin_of_thousands_is_exact():

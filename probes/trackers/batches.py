@@ -35,6 +35,7 @@ def check_batch(
     num_classes: int | None = None,
     positions: Mapping[Any, int] | None = None,
     ignore_index: int | None = None,
+    watched: bool = False,
 ) -> Batch:
     """Check one batch and bring it into one form; binary logits z become (0, z).
 
@@ -46,6 +47,7 @@ def check_batch(
         num_classes: K of earlier batches, if any.
         positions: from id to position.
         ignore_index: rows with this target are left out.
+        watched: index comes from a watched loader.
 
     Raises:
         TypeError: a kind of value that cannot be used.
@@ -56,11 +58,23 @@ def check_batch(
         missing = "logits" if logits is None else "targets"
         raise TypeError(f"update() needs {missing}: call update(index, logits, targets).")
     if index is None:
-        raise ValueError("index is missing. Pass the batch's positions: with_index(dataset) adds them to each item.")
-    scores, binary = _check_logits(to_array(logits, "logits"))
-    labels = _check_targets(to_array(targets, "targets"), binary)
+        raise ValueError(
+            "index is missing, and no batch of a watched loader waits: each one's indices are used once, and only "
+            "while the loader is iterated. Pass the batch's positions: with_index(dataset) adds them to each item."
+        )
+    scores, labels = to_array(logits, "logits"), to_array(targets, "targets")
+    if labels.ndim == 0 and scores.ndim == 1 and len(scores) > 1:
+        scores = scores[None]  # one example, outside a batch
+    scores, binary = _check_logits(scores)
+    labels = _check_targets(labels, binary)
     where = _check_index(index, positions)
     if not len(where) == len(scores) == len(labels):
+        if watched:
+            raise ValueError(
+                f"the watched loader drew {len(where)} examples, but logits has {len(scores)} rows and targets "
+                f"{len(labels)}: what the collate function or the model drops, adds or flattens cannot be followed. "
+                "Pass the index to update(); with_index(dataset) adds it to each item."
+            )
         raise ValueError(
             f"index, logits and targets must have one entry per example, got {len(where)}, {len(scores)} and "
             f"{len(labels)}."
@@ -71,12 +85,12 @@ def check_batch(
     if ignore_index is not None:
         kept = labels != ignore_index
         where, scores, labels = where[kept], scores[kept], labels[kept]
-    if len(where) and (where.min() < 0 or where.max() >= num_examples):
+    if not _below(where, num_examples):
         found = where[(where < 0) | (where >= num_examples)][0]
         raise IndexError(
             f"index must lie in [0, {num_examples}), got {found}. Pass dataset positions, not batch positions."
         )
-    if len(labels) and (labels.min() < 0 or labels.max() >= classes):
+    if not _below(labels, classes):
         found = labels[(labels < 0) | (labels >= classes)][0]
         hint = " Say ignore_index to skip such rows." if ignore_index is None and found < 0 else ""
         raise ValueError(f"targets must lie in [0, {classes}), got {found}.{hint}")
@@ -90,10 +104,9 @@ def to_array(value: Any, name: str) -> np.ndarray:
         TypeError: it is none of these.
     """
     if hasattr(value, "detach"):  # torch, without importing it
-        tensor = value.detach()
-        if tensor.dtype.is_floating_point and tensor.element_size() < 4:
-            tensor = tensor.float()  # numpy has no bfloat16, and float16 is too coarse to exponentiate
-        return np.asarray(tensor.cpu().numpy())
+        if value.element_size() < 4 and value.is_floating_point():
+            value = value.detach().float()  # numpy has no bfloat16, and float16 is too coarse to exponentiate
+        return np.asarray(value.numpy(force=True))  # detached, on the CPU
     if hasattr(value, "__dlpack__") and not isinstance(value, np.ndarray):
         try:
             return np.from_dlpack(value)
@@ -131,18 +144,23 @@ def _check_targets(targets: np.ndarray, binary: bool) -> np.ndarray:
     if targets.ndim > 1:
         raise ValueError(
             f"targets must have shape (B,), one class per example, got {targets.shape}. "
-            "Multi-label, segmentation and soft targets are not supported; flatten sequences to one row each."
+            "Multi-label and soft targets are not supported; flatten sequences and pixels to one row each, e.g. "
+            "logits.reshape(-1, K), targets.reshape(-1), with an index for each row."
         )
     targets = np.atleast_1d(targets)
     if targets.dtype.kind == "f":
         if not binary:
-            raise TypeError(f"targets must be integer classes, got {targets.dtype}. Soft targets are not supported.")
+            raise TypeError(
+                f"targets must be integer classes, got {targets.dtype}. Soft and regression targets are not supported."
+            )
         if not np.isin(targets, (0, 1)).all():
             found = targets[~np.isin(targets, (0, 1))][0]
-            raise ValueError(f"binary targets must be exactly 0 or 1, got {found}. Soft targets are not supported.")
+            raise ValueError(
+                f"binary targets must be exactly 0 or 1, got {found}. Soft and regression targets are not supported."
+            )
     elif targets.dtype.kind not in "iub":
         raise TypeError(f"targets must be integer classes, got {targets.dtype}.")
-    return targets.astype(np.int64)
+    return targets.astype(np.int64, copy=False)
 
 
 def _check_index(index: Any, positions: Mapping[Any, int] | None) -> np.ndarray:
@@ -160,4 +178,9 @@ def _check_index(index: Any, positions: Mapping[Any, int] | None) -> np.ndarray:
         raise TypeError(f"index must hold integers, positions in the training set, got {found.dtype}.")
     if found.ndim != 1:
         raise ValueError(f"index must have shape (B,), got {found.shape}.")
-    return found.astype(np.int64)
+    return found.astype(np.int64, copy=False)
+
+
+def _below(values: np.ndarray, limit: int) -> bool:
+    """Whether int64 values all lie in [0, limit); one pass does, since unsigned a negative number is a large one."""
+    return np.count_nonzero(values.view(np.uint64) >= limit) == 0

@@ -22,6 +22,8 @@ from probes.runs.writer import IF_EXISTS, RunWriter
 from probes.signals import signals
 from probes.trackers.batches import check_batch, to_array
 from probes.trackers.epoch_buffer import EpochBuffer
+from probes.trackers.labels import Labels, check_ids
+from probes.trackers.watching import Watching
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +39,7 @@ class ExampleTracker:
     Args:
         num_examples: N, the size of the training set.
         run: folder to save to, epoch by epoch; None keeps the trajectories in memory.
-        true_labels: int, (N,); what the labels should be, where known. Only evaluates; never a score's input.
+        true_labels: int, (N,); what the labels should be, -1 where unknown. Only evaluates; never a score's input.
         ids: N unique strings or ints; `update` then takes ids in place of positions.
         images: (N, H, W[, C]) or a function of the index; thumbnails for the report.
         classes: K names.
@@ -79,13 +81,11 @@ class ExampleTracker:
         self.num_examples = int(num_examples)
         self.classes = None if classes is None else [str(name) for name in classes]
         self._ignore_index = ignore_index
-        self._true = _check_true_labels(true_labels, self.num_examples)
-        self._ids, self._positions = _check_ids(ids, self.num_examples)
+        names, self._positions = check_ids(ids, self.num_examples)
+        self._labels = Labels(self.num_examples, true_labels, names)
         self._images: ImageSource | None = None if images is None else image_source(images, self.num_examples)
         # A function may decode from disk, and a large array calls for a choice by score: both wait for `close`.
         self._late_images = callable(images) or self.num_examples > EVERY
-        self._given = np.full(self.num_examples, -1, dtype=np.int64)
-        self._saved_labels = -1
         self._num_classes: int | None = None
         self._buffer = EpochBuffer(self.num_examples)
         self._memory = MemoryStore()
@@ -93,6 +93,7 @@ class ExampleTracker:
         self._updates = 0
         self._closed = False
         self._resumed = False
+        self._watching = Watching(self.num_examples, self.update, self.end_epoch)
         self.frames: dict[str, list[pd.DataFrame]] = {}
         self.writer = None if run is None else self._open(run, if_exists)
         self._owner = os.getpid()
@@ -104,26 +105,32 @@ class ExampleTracker:
 
         Args:
             index: int, (B,); positions in the full training set (or ids); of a repeated one the last stands.
+                Left out: the watched loader's.
             logits: float, (B, K), before softmax; or (B,) / (B, 1) for binary, z standing for logits (0, z).
             targets: int, (B,); given labels.
 
         Raises:
             TypeError: targets or index are not integers, logits not floats.
-            ValueError: shapes disagree, a target lies outside [0, K), or an example's label changed.
+            ValueError: shapes disagree, a target lies outside [0, K), an example's label changed, or index was left
+                out and no batch of a watched loader waits.
             IndexError: an index lies outside [0, N).
         """
         if self._closed:
             raise ProbeError("the tracker is closed: nothing more can be recorded. Make a new one.")
+        watched = self._watching.positions(targets) if index is None else None
         batch = check_batch(
-            index,
+            index if watched is None else watched,
             logits,
             targets,
             num_examples=self.num_examples,
             num_classes=self._num_classes,
-            positions=self._positions,
+            positions=self._positions if watched is None else None,
             ignore_index=self._ignore_index,
+            watched=watched is not None,
         )
-        self._learn_labels(batch.index, batch.targets)
+        self._labels.learn(batch.index, batch.targets)
+        if watched is not None:
+            self._watching.recorded()
         self._num_classes = batch.logits.shape[1]
         self._updates += 1
         if len(batch.index):
@@ -131,6 +138,7 @@ class ExampleTracker:
 
     def end_epoch(self) -> None:
         """Close the recording period and write it; with no update since the last one, do nothing."""
+        self._watching.settle()
         if not self._buffer.open:
             return
         columns = self._buffer.take()
@@ -138,21 +146,66 @@ class ExampleTracker:
         if self.writer is None:
             self._memory.tables.append(columns)
             return
-        self._save_labels()
+        self._labels.write(self.writer)
         self.writer.write_epoch(self._epoch, columns)
 
     def scores(self, names: str | Sequence[str] | None = None, epochs: tuple[int, int] | None = None) -> pd.DataFrame:
-        """Per-example scores of the closed epochs, as `Run.scores`."""
-        labels = known_labels(self._label_table())
+        """Per-example scores of the closed epochs, as `Run.scores`; first closes one left early by a `break`."""
+        self._watching.warn_of_nothing()
+        self._close_left_epoch()
         return score_table(
-            self._store(), self.num_examples, given_labels=self._given, labels=labels, names=names, epochs=epochs
+            self._store(),
+            self.num_examples,
+            given_labels=self._labels.given,
+            labels=known_labels(self._labels.table()),
+            names=names,
+            epochs=epochs,
         )
 
     def trajectory(self, signal: str) -> np.ndarray:
-        """A signal over the closed epochs, (E, N), as `Run.trajectory`."""
+        """A signal over the closed epochs, (E, N), as `Run.trajectory`; first closes one left early by a `break`."""
+        self._close_left_epoch()
         store = self._store()
         epochs = [epoch for epoch in store.epochs() if epoch > 0]
-        return dense_trajectories(store, [signal], epochs, 0, self.num_examples, self._given)[signal]
+        return dense_trajectories(store, [signal], epochs, 0, self.num_examples, self._labels.given)[signal]
+
+    def watch(self, loader: Any) -> Any:
+        """Take the indices of batches from a loader's sampler; iterate over what comes back instead.
+
+        It behaves as the loader does, with any number of workers. A pass that runs out ends the epoch; of one left
+        early the next pass, `end_epoch`, `scores`, `trajectory`, `state_dict` or `close` does. One pass is followed
+        at a time: another that begins stops the one before.
+
+        Args:
+            loader: a torch DataLoader over the N examples, or one that is watched already.
+
+        Raises:
+            TypeError: no DataLoader.
+            ValueError: in_order=False, an iterable dataset, a dataset of another size: pass the index to `update`.
+            ProbeError: on iteration, where this version of torch cannot be followed.
+        """
+        return self._watching.watch(loader)
+
+    def attach(self, criterion: Any) -> None:
+        """Record each batch of a watched loader when the loss is computed: no call of `update` is needed.
+
+        The first call on a batch whose logits require grad counts; others (validation) are ignored. Whatever the
+        criterion makes of them (reduction, class weights, smoothing), the recorded loss is the plain cross-entropy.
+
+        Args:
+            criterion: a loss module, called as criterion(logits, targets).
+
+        Raises:
+            TypeError: a function, which has no hooks.
+        """
+        self._watching.attach(criterion)
+
+    def detach(self) -> None:
+        """Undo every `attach` and `watch`: criteria are unhooked, loaders iterate as they did before."""
+        self._close_left_epoch()
+        self._watching.warn_of_nothing()
+        self._watching.stop()
+        self._watching = Watching(self.num_examples, self.update, self.end_epoch)
 
     def record(self, probe: Any, model: Any, examples: Any, *, learning_rate: float | None = None) -> pd.DataFrame:
         """Run a probe now, into the run (or `frames`, in memory), and return what it measured.
@@ -170,8 +223,13 @@ class ExampleTracker:
         return frame
 
     def state_dict(self) -> dict[str, Any]:
-        """What `load_state_dict` needs to go on from here, as tensors and numbers; goes into your own checkpoint."""
+        """What `load_state_dict` needs to go on from here, as tensors and numbers; goes into your own checkpoint.
+
+        An epoch that a watched loader was left in early is closed; one under way is saved open.
+        """
         import torch
+
+        self._close_left_epoch()
 
         def tensors(columns: Mapping[str, np.ndarray]) -> dict[str, Any]:
             return {name: torch.from_numpy(np.array(values)) for name, values in columns.items()}
@@ -182,7 +240,7 @@ class ExampleTracker:
             "updates": self._updates,
             "num_classes": self._num_classes,
             "nonfinite_visits": self._buffer.nonfinite_visits,
-            "given_labels": torch.from_numpy(self._given.copy()),
+            "given_labels": torch.from_numpy(self._labels.given.copy()),
             "open_epoch": tensors(self._buffer.state()),
             "epochs": [tensors(table) for table in self._memory.tables],
         }
@@ -212,11 +270,11 @@ class ExampleTracker:
                 self.writer.drop_epochs_after(epoch)
         self._epoch, self._updates = epoch, int(state["updates"])
         self._num_classes = state["num_classes"]
-        self._given = to_array(state["given_labels"], "given_labels").copy()
-        self._saved_labels = -1
+        self._labels.replace(to_array(state["given_labels"], "given_labels"))
         self._memory.tables = [_arrays(table) for table in state["epochs"]]
         self._buffer.put(_arrays(state["open_epoch"]))
         self._buffer.nonfinite_visits = int(state["nonfinite_visits"])
+        self._watching.forget()
 
     def close(self, status: Literal["complete", "interrupted", "failed"] = "complete") -> None:
         """End an open epoch, write the status and release the run. A second call does nothing."""
@@ -224,11 +282,13 @@ class ExampleTracker:
             return
         self.end_epoch()
         self._closed = True
+        self._watching.warn_of_nothing()
+        self._watching.stop()
         if self.writer is None:
             return
         atexit.unregister(self._close_at_exit)
         try:
-            self._save_labels()
+            self._labels.write(self.writer)
             if self._images is not None and self._late_images:
                 self._save_thumbnails()
         finally:
@@ -264,7 +324,7 @@ class ExampleTracker:
                 "versions": versions(),
             },
         )
-        self._write_labels(writer)
+        self._labels.write(writer)
         if self._images is not None and not self._late_images:
             writer.write_thumbnails({i: encode_png(self._images(i)) for i in range(self.num_examples)})
         return writer
@@ -280,55 +340,16 @@ class ExampleTracker:
         self._resumed = True
         self._epoch = saved.num_epochs
         if saved.given_labels is not None:
-            self._given = saved.given_labels.copy()
+            self._labels.replace(saved.given_labels)
         self._buffer.nonfinite_visits = int(saved.meta.get("nonfinite_visits") or 0)
         return writer
 
+    def _close_left_epoch(self) -> None:
+        if self._watching.settle():
+            self.end_epoch()
+
     def _store(self) -> Store:
         return self._memory if self.writer is None else FolderStore(self.writer.path / "trajectories")
-
-    def _learn_labels(self, index: np.ndarray, targets: np.ndarray) -> None:
-        """Remember each example's given label; refuse a different one before anything is recorded."""
-        before = self._given[index]
-        self._given[index] = np.where(before < 0, targets, before)
-        wrong = self._given[index] != targets
-        if wrong.any():
-            example, now = int(index[wrong][0]), int(targets[wrong][0])
-            was = int(self._given[example])
-            self._given[index] = before
-            raise ValueError(
-                f"targets gave example {example} label {now}, but earlier {was}. An example keeps one given label; "
-                "check that index holds dataset positions."
-            )
-
-    def _label_table(self) -> pd.DataFrame:
-        import pandas as pd
-
-        columns: dict[str, Any] = {"given_label": pd.array(np.where(self._given < 0, 0, self._given), dtype="Int64")}
-        columns["given_label"][self._given < 0] = pd.NA
-        if self._true is not None:
-            columns["true_label"] = pd.array(self._true, dtype="Int64")
-            columns["noisy"] = pd.array(self._given != self._true, dtype="boolean")
-            columns["noisy"][self._given < 0] = pd.NA
-        if self._ids is not None:
-            columns["id"] = self._ids
-        return pd.DataFrame(columns)
-
-    def _save_labels(self) -> None:
-        if self.writer is not None and self._saved_labels != int((self._given >= 0).sum()):
-            self._write_labels(self.writer)
-
-    def _write_labels(self, writer: RunWriter) -> None:
-        table = self._label_table()
-        writer.write_examples(
-            {
-                "given_label": self._given,
-                "true_label": self._true,
-                "noisy": table["noisy"].array if "noisy" in table else None,
-                "id": self._ids,
-            }
-        )
-        self._saved_labels = int((self._given >= 0).sum())
 
     def _save_thumbnails(self) -> None:
         assert self.writer is not None
@@ -345,32 +366,6 @@ class ExampleTracker:
             self.close()
         else:
             self.close("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
-
-
-def _check_true_labels(labels: Any, num_examples: int) -> np.ndarray | None:
-    if labels is None:
-        return None
-    array = to_array(labels, "true_labels")
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"true_labels must be integers, got {array.dtype}.")
-    if array.shape != (num_examples,):
-        raise ValueError(f"true_labels must have shape ({num_examples},), got {array.shape}.")
-    return array.astype(np.int64)
-
-
-def _check_ids(ids: Any, num_examples: int) -> tuple[list[Any] | None, dict[Any, int] | None]:
-    if ids is None:
-        return None, None
-    names = ids.tolist() if hasattr(ids, "tolist") else list(ids)
-    if len(names) != num_examples:
-        raise ValueError(f"ids must hold {num_examples} entries, got {len(names)}.")
-    if not (all(isinstance(name, str) for name in names) or all(type(name) is int for name in names)):
-        raise TypeError("ids must be all strings or all ints.")
-    positions = {name: position for position, name in enumerate(names)}
-    if len(positions) != num_examples:
-        twice = next(name for position, name in enumerate(names) if positions[name] != position)
-        raise ValueError(f"ids must be unique, got {twice!r} more than once.")
-    return names, positions
 
 
 def _arrays(columns: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -54,12 +54,25 @@ def test_takes_arrays_of_any_kind(wrap):
     assert batch.targets.tolist() == [1, 0]
 
 
+@pytest.mark.parametrize("grad", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_precision_is_widened(dtype):
-    batch = check(logits=torch.tensor(LOGITS).to(dtype))
+def test_half_precision_is_widened(dtype, grad):
+    batch = check(logits=torch.tensor(LOGITS).to(dtype).requires_grad_(grad))
 
     assert batch.logits.dtype == np.float32
     assert batch.logits.tolist() == torch.tensor(LOGITS).to(dtype).float().tolist()
+    assert check(logits=LOGITS.astype(np.float16)).logits.dtype == np.float32
+
+
+def test_double_precision_stays():
+    assert check(logits=torch.tensor(LOGITS).double()).logits.dtype == np.float64
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int32, np.int64, np.uint64])
+def test_integers_of_any_size(dtype):
+    batch = check(np.array([3, 1], dtype=dtype), targets=np.array([1, 0], dtype=dtype))
+
+    assert (batch.index.tolist(), batch.targets.tolist()) == ([3, 1], [1, 0])
 
 
 @pytest.mark.parametrize("shape", [(2,), (2, 1)])
@@ -77,6 +90,15 @@ def test_a_batch_of_one():
     batch = check(torch.tensor(2), LOGITS[:1], torch.tensor(1))
 
     assert (batch.index.tolist(), batch.targets.tolist()) == ([2], [1])
+    assert batch.logits.tolist() == LOGITS[:1].tolist()
+
+
+def test_one_example_outside_a_batch():
+    """As `CrossEntropyLoss` takes it: logits (K,) and a target ()."""
+    batch = check(torch.tensor(2), LOGITS[0], torch.tensor(1))
+
+    assert batch.logits.tolist() == LOGITS[:1].tolist()
+    assert check(2, np.array([3.0]), 1).logits.tolist() == [[0.0, 3.0]]
 
 
 def test_rows_with_the_ignored_target_are_skipped():
@@ -100,6 +122,28 @@ def test_ids_stand_for_positions():
         ({"index": [0, -1]}, IndexError, r"index must lie in \[0, 5\), got -1"),
         ({"index": [0.0, 1.0]}, TypeError, "index must hold integers.*float64"),
         ({"index": None}, ValueError, "index is missing.*with_index"),
+        ({"index": np.array([2**63, 0], dtype=np.uint64)}, IndexError, "index must lie in"),
+        ({"index": [[0, 1]]}, ValueError, r"index must have shape \(B,\), got \(1, 2\)"),
+        (
+            {"index": [0], "watched": True},
+            ValueError,
+            "drew 1 examples, but logits has 2 rows and targets 2.*Pass the in",
+        ),
+        ({"targets": [0, -1]}, ValueError, r"targets must lie in \[0, 3\), got -1"),
+        (
+            {"targets": np.zeros((2, 4), dtype=int)},
+            ValueError,
+            r"got \(2, 4\).*flatten sequences.*an index for each row",
+        ),
+        ({"targets": np.zeros((2, 8, 8), dtype=int)}, ValueError, r"got \(2, 8, 8\).*flatten sequences and pixels"),
+        ({"logits": np.zeros((2, 3, 8, 8))}, ValueError, r"got \(2, 3, 8, 8\). Flatten sequences and pixels"),
+        (
+            {"logits": np.zeros((2, 1)), "targets": [0.7, 31.0]},
+            ValueError,
+            "got 0.7. Soft and regression targets are not",
+        ),
+        ({"targets": [0.7, 31.0]}, TypeError, "got float64. Soft and regression targets are not supported"),
+        ({"logits": "scores"}, TypeError, "logits must be floats"),
         ({"index": [0]}, ValueError, "one entry per example, got 1, 2 and 2"),
         ({"targets": [0, 3]}, ValueError, r"targets must lie in \[0, 3\), got 3"),
         ({"targets": [0, -100]}, ValueError, "got -100. Say ignore_index"),

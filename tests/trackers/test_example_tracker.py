@@ -1,10 +1,12 @@
 """The tracker's life: what it records, when it writes, how it ends and goes on."""
 
 import copy
+import gc
 import json
 import os
 import subprocess
 import sys
+import tracemalloc
 import weakref
 from pathlib import Path
 
@@ -185,6 +187,60 @@ def test_no_graph_is_kept():
     assert tracker.trajectory("margin").tolist() == [[0.0, 0.0]]
 
 
+def test_memory_is_flat_over_ten_thousand_updates():
+    tracker = ExampleTracker(50)
+    weight = torch.ones(1, 3, requires_grad=True)
+    index, targets = torch.arange(8), torch.arange(8) % 3
+
+    def updates(count):
+        for _ in range(count):
+            tracker.update(index, torch.randn(8, 1) * weight, targets)
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0], sum(type(found) is torch.Tensor for found in gc.get_objects())
+
+    tracemalloc.start()
+    try:
+        memory, tensors = updates(100)
+        more_memory, more_tensors = updates(10_000)
+    finally:
+        tracemalloc.stop()
+
+    assert more_tensors == tensors
+    assert more_memory - memory < 10_000  # bytes: less than one for each update
+
+
+# Package aum (1.0.2) fails on these three
+
+
+def test_ids_in_a_tensor_are_the_same_examples_each_time():
+    """aum keys its sums by tensors, which are never equal: every visit is a new example."""
+    tracker = ExampleTracker(3, ids=[10, 20, 30])
+    for margin in (1.0, 3.0):
+        tracker.update(torch.tensor([30, 10]), torch.tensor([[margin, 0.0]] * 2), torch.tensor([0, 0]))
+        tracker.end_epoch()
+
+    assert tracker.scores()["aum"].tolist() == pytest.approx([2.0, np.nan, 2.0], nan_ok=True)
+
+
+def test_a_batch_of_one_is_a_batch():
+    """aum squeezes its only row away, and then cannot iterate over it."""
+    tracker = ExampleTracker(3)
+    tracker.update(torch.tensor([2]), torch.tensor([[1.0, 4.0]]), torch.tensor([1]))
+    tracker.end_epoch()
+
+    assert tracker.trajectory("margin")[0].tolist() == pytest.approx([np.nan, np.nan, 3.0], nan_ok=True)
+
+
+def test_one_nan_does_not_spoil_the_other_visits():
+    """In aum a NaN stays in the running sum for good."""
+    tracker = ExampleTracker(2)
+    for first in (2.0, np.nan, 4.0):
+        tracker.update([0, 1], torch.tensor([[first, 0.0], [1.0, 0.0]]), [0, 0])
+        tracker.end_epoch()
+
+    assert tracker.scores()["aum"].tolist() == [3.0, 1.0]
+
+
 def test_thumbnails_come_from_an_array_or_a_function(tmp_path):
     pictures = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
     for name, images in (("array", pictures), ("function", lambda index: pictures[index])):
@@ -326,3 +382,12 @@ def test_a_forked_worker_does_not_end_the_run(tmp_path):
 
     assert json.loads((tmp_path / "run/run.json").read_text())["status"] == "running"
     tracker.close()
+
+
+def test_an_unknown_true_label_is_neither_clean_nor_noisy(tmp_path):
+    with ExampleTracker(3, run=tmp_path / "run", true_labels=[0, 1, -1]) as tracker:
+        tracker.update([0, 1, 2], [[1.0, 0.0]] * 3, [0, 0, 0])
+    run = open_run(tmp_path / "run")
+
+    assert run.scores()["noisy"].tolist() == [False, True, pd.NA]
+    assert (run.summary()["num_noisy"], run.summary()["base_rate"]) == (1, 0.5)
