@@ -11,6 +11,7 @@ __all__ = [
     "RunExistsError",
     "RunLockedError",
     "RunNotFoundError",
+    "cannot_write",
     "unknown_name",
 ]
 
@@ -48,6 +49,15 @@ class RunLockedError(ProbeError):
 
 class MissingDependencyError(ProbeError):
     """An optional package is not installed; the message names the extra to install."""
+
+
+def cannot_write(path: object, error: OSError) -> ProbeError:
+    """The error for a file that cannot be written: a bad path is a usage error, a full disk a failure."""
+    import errno
+
+    bad = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
+    kind = ConfigError if error.errno in bad else ProbeError
+    return kind(f"cannot write {path}: {error.strerror or error}.")
 
 
 def unknown_name(kind: str, value: str, known: Iterable[str]) -> ConfigError:

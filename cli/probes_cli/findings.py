@@ -18,6 +18,8 @@ def findings(summary: Mapping[str, Any]) -> list[str]:
     Args:
         summary: of `Run.summary()`.
     """
+    if _never_finite(summary):
+        return ["The network's outputs were not finite, nothing could be recorded: try a lower --lr."]
     parts = [
         _sentence([_learning(summary), _memorizing(summary)]),
         _sentence([_before_memorizing(summary)]),
@@ -34,8 +36,8 @@ def _learning(summary: Mapping[str, Any]) -> str | None:
     if summary["clean_learned_epoch"] is not None:
         return f"clean examples learned by epoch {summary['clean_learned_epoch']}"
     if share is None:
-        return "no clean examples" if summary["num_noisy"] else None
-    return f"clean examples not learned within {_epochs(summary)} ({percent(share)} predicted as given in the end)"
+        return "no clean examples" if summary["num_noisy"] and not summary["nonfinite_visits"] else None
+    return f"clean examples not learned within {_epochs(summary)} ({percent(share)} predicted as given {_end(summary)})"
 
 
 def _memorizing(summary: Mapping[str, Any]) -> str | None:
@@ -51,7 +53,7 @@ def _memorizing(summary: Mapping[str, Any]) -> str | None:
         return None
     half = summary["noisy_half_memorized_epoch"]
     reached = f"half of them by epoch {half}, " if half is not None else ""
-    return f"wrong labels not memorized within {_epochs(summary)} ({reached}{percent(share)} in the end)"
+    return f"wrong labels not memorized within {_epochs(summary)} ({reached}{percent(share)} {_end(summary)})"
 
 
 def _test_accuracy(summary: Mapping[str, Any]) -> str | None:
@@ -60,11 +62,11 @@ def _test_accuracy(summary: Mapping[str, Any]) -> str | None:
     if final is None:
         return None
     if peak is None:
-        return f"test accuracy {percent(final)} in the end"
+        return f"test accuracy {percent(final)} {_end(summary)}"
     if summary["peak_test_epoch"] == summary["epochs"]:
-        return f"test accuracy {percent(final)} in the end, where validation is best"
+        return f"test accuracy {percent(final)} {_end(summary)}, where validation is best"
     at_peak = f"test accuracy {percent(peak)} at best validation (epoch {summary['peak_test_epoch']})"
-    return f"{at_peak}, {percent(final)} in the end"
+    return f"{at_peak}, {percent(final)} {_end(summary)}"
 
 
 def _before_memorizing(summary: Mapping[str, Any]) -> str | None:
@@ -84,9 +86,22 @@ def _detection(summary: Mapping[str, Any]) -> str | None:
     return f"mean loss finds the wrong labels with AUROC {decimal(auroc)}"
 
 
+def _never_finite(summary: Mapping[str, Any]) -> bool:
+    """Whether no visit after epoch 0 left a usable value."""
+    count = summary["nonfinite_visits"]
+    if not count or summary["detection"]["mean_loss"]["auroc"] is not None:
+        return False
+    known = (summary["final_clean_accuracy"], summary["final_noisy_accuracy"])
+    return known == (None, None) and bool(count >= summary["num_examples"] * summary["epochs"])
+
+
 def _nonfinite(summary: Mapping[str, Any]) -> str | None:
     count = summary["nonfinite_visits"]
     return f"{count:,} visits had logits that are not finite: try a lower --lr" if count else None
+
+
+def _end(summary: Mapping[str, Any]) -> str:
+    return "in the end" if summary.get("status", "complete") == "complete" else "so far"
 
 
 def _epochs(summary: Mapping[str, Any]) -> str:

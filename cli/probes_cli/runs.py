@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
-from probes.errors import RunExistsError, RunNotFoundError
+from probes.errors import ProbeError, RunExistsError, RunNotFoundError
 
 __all__ = ["ROOT", "all_runs", "chosen_run", "refuse_existing"]
 
@@ -12,15 +13,18 @@ ROOT = Path("runs")
 
 
 def chosen_run(path: Path | None) -> Path:
-    """The folder asked for, or the newest run of `runs/` where none was.
+    """The folder asked for, or the newest readable run of `runs/` where none was.
 
     Raises:
         RunNotFoundError: there is no run to choose.
     """
     if path is not None:
         return path
+    from probes import open_run
+
     for run in all_runs():
-        return run
+        with suppress(ProbeError):
+            return open_run(run).path
     raise RunNotFoundError(f"there is no run in {ROOT}/ yet. Make one with `probe train`, or name a run folder.")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from probes.errors import ConfigError, unknown_name
+from probes.errors import cannot_write, unknown_name
 from probes_cli.options import WINDOW, OutFile, json_option, run_argument
 from probes_cli.output import columns, echo_json, is_missing, json_text, say
 from probes_cli.runs import chosen_run
@@ -102,15 +102,15 @@ def _write(frame: pd.DataFrame, path: Path) -> None:
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as temporary:
+            if path.suffix == ".parquet":
+                frame.reset_index().to_parquet(temporary, index=False)
+            elif path.suffix == ".csv":
+                frame.to_csv(temporary)
+            else:
+                temporary.write_text(json_text(_records(frame)) + "\n", encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror or error}.") from error
-    with atomic_write(path) as temporary:
-        if path.suffix == ".parquet":
-            frame.reset_index().to_parquet(temporary, index=False)
-        elif path.suffix == ".csv":
-            frame.to_csv(temporary)
-        else:
-            temporary.write_text(json_text(_records(frame)) + "\n", encoding="utf-8")
+        raise cannot_write(path, error) from error
 
 
 def _as_text(frame: pd.DataFrame, sort: str, classes: list[str] | None) -> str:

@@ -164,8 +164,11 @@ class _Follower:
         what = "Terminated" if code == 143 else "Interrupted"
         if self.last is None:
             return f"{what} before training began."
+        from probes import open_run
+
         folder = shlex.quote(str(self.last.folder))
-        return f"{what} after epoch {self.last.epoch}, which is kept: probe report {folder}"
+        kept = open_run(self.last.folder).num_epochs  # perhaps one more than was shown
+        return f"{what} after epoch {kept}, which is kept: probe report {folder}"
 
 
 def _introduction(run: Run) -> list[str]:

@@ -18,13 +18,12 @@ from probes.errors import ConfigError, ProbeError, RunExistsError, unknown_name
 from probes.probing.panel import choose_panel
 from probes.probing.probe import preserved
 from probes.runs import layout
-from probes.runs.writer import write_probe_frame
+from probes.runs.writer import RunWriter, write_probe_frame
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from probes.probing.probe import ProbeContext
-    from probes.runs.writer import RunWriter
 
 __all__ = ["METHODS", "N_STEPS", "AttributionTracker", "Attributions"]
 
@@ -213,6 +212,7 @@ class AttributionTracker:
             )
         self._probe = Attributions(methods, panel, seed)
         self._panel = examples.select(choose_panel(examples, panel, seed))
+        self._labels = _labels_by_index(examples) if isinstance(run, (str, os.PathLike)) else {}
         self._folder = _made_folder(run) if isinstance(run, (str, os.PathLike)) else None
         if run is not None and self._folder is None and not hasattr(run, "writer"):
             raise TypeError(f"run must be a folder, an ExampleTracker or None, got {type(run).__name__}.")
@@ -253,6 +253,8 @@ class AttributionTracker:
     def _save(self, epoch: int, frame: pd.DataFrame) -> None:
         name, metadata = self._probe.name, self._probe.metadata()
         if self._folder is not None:
+            if not (self._folder / layout.RUN_JSON).exists():
+                _start_run(self._folder, self._labels)
             try:
                 write_probe_frame(self._folder, name, epoch, frame, metadata)
             except OSError as error:
@@ -323,6 +325,27 @@ def _made_folder(run: str | os.PathLike[str]) -> Path:
     except OSError as error:
         raise ConfigError(f"cannot write to {folder}: {error.strerror or error}. Choose another folder.") from error
     return folder
+
+
+def _labels_by_index(examples: ExampleSet) -> dict[str, np.ndarray]:
+    """Given and true labels of every example of the training set, -1 where it is not among `examples`."""
+    index = examples.index.cpu().numpy()
+    columns = {}
+    for name, labels in (("given_label", examples.given_labels), ("true_label", examples.true_labels)):
+        if labels is not None:
+            columns[name] = np.full(int(index.max(initial=0)) + 1, -1)
+            columns[name][index] = labels.cpu().numpy()
+    return columns
+
+
+def _start_run(folder: Path, labels: dict[str, np.ndarray]) -> None:
+    """Make the folder a run without epochs, so that what is written there can be opened."""
+    writer = RunWriter.create(folder, num_examples=len(labels["given_label"]), measure="online")
+    columns: dict[str, Any] = dict(labels)
+    if "true_label" in labels:
+        columns["noisy"] = labels["given_label"] != labels["true_label"]
+    writer.write_examples(columns)
+    writer.finish("complete")
 
 
 def _check_absent(folder: Path, epoch: int) -> None:

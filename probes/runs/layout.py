@@ -9,13 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 __all__ = [
+    "CHECKPOINTS",
     "CHECKSUMS",
     "EXAMPLES",
     "FORMAT_VERSION",
     "LOCK",
     "METRICS",
     "ONLINE_TRAJECTORIES",
+    "OWN",
     "PROBES",
+    "REPORT",
     "RUN_JSON",
     "THUMBNAILS",
     "TRAJECTORIES",
@@ -34,6 +37,12 @@ THUMBNAILS = "thumbnails.parquet"
 TRAJECTORIES = "trajectories"
 ONLINE_TRAJECTORIES = "trajectories-online"
 PROBES = "probes"
+CHECKPOINTS = "checkpoints"
+REPORT = "report.html"
+# Everything of a run's own in its folder: what overwriting removes. Other files there are the user's.
+OWN = frozenset(
+    (RUN_JSON, CHECKSUMS, EXAMPLES, METRICS, THUMBNAILS, TRAJECTORIES, ONLINE_TRAJECTORIES, PROBES, CHECKPOINTS, REPORT)
+)
 
 _EPOCH_FILE = re.compile(r"epoch-(\d{5,})\.parquet")
 

@@ -146,10 +146,13 @@ class Run:
             ProbeError: the run does not hold that measure, or epoch 0.
         """
         store = self._of(measure)
-        held = store.epochs()
-        if initial and 0 not in held:
-            raise ProbeError(f"{self.path} holds no epoch 0: it was not measured before training.")
-        window = [epoch for epoch in held if epoch > 0 or initial]
+        if initial:
+            if not self.has_initial:
+                raise ProbeError(f"{self.path} holds no epoch 0: it was not measured before training.")
+            after = self.trajectory(signal, measure=measure, examples=examples)
+            before = self.epoch(0)[signal][None]  # always a sweep
+            return np.concatenate([before if examples is None else before[:, np.asarray(examples)], after])
+        window = [epoch for epoch in store.epochs() if epoch > 0]
         if examples is None:
             return dense_trajectories(store, [signal], window, 0, self.num_examples, self.given_labels)[signal]
         picked = np.asarray(examples, dtype=np.int64)
@@ -277,7 +280,7 @@ def _read_meta(path: Path) -> dict[str, Any]:
         meta = json.loads(file.read_text(encoding="utf-8"))
         version = meta["format_version"]
     except (ValueError, KeyError, TypeError) as error:
-        raise RunNotFoundError(f"{file} cannot be read as a run: {error!r}.") from error
+        raise RunNotFoundError(f"{file} is not the run.json of a run, or is damaged.") from error
     if version > layout.FORMAT_VERSION:
         raise RunNotFoundError(
             f"{path} has format version {version}; this version of memorization-probes reads up to "

@@ -56,6 +56,9 @@ def image_source(images: Any, num_examples: int) -> ImageSource:
     array = images.detach().cpu().numpy() if hasattr(images, "detach") else np.asarray(images)
     if array.ndim not in (3, 4) or len(array) != num_examples:
         raise ValueError(f"images must have shape ({num_examples}, H, W[, C]), got {array.shape}.")
+    if array.ndim == 4 and array.shape[3] not in (1, 3, 4):
+        hint = " Put channels last: images.transpose(0, 2, 3, 1)." if array.shape[1] in (1, 3, 4) else ""
+        raise ValueError(f"images must have 1, 3 or 4 channels as last dimension, got {array.shape}.{hint}")
     if array.dtype != np.uint8:
         low, high = float(np.nanmin(array)), float(np.nanmax(array))
         if low < 0 or high > 1:

@@ -233,6 +233,7 @@ class RunWriter:
         *,
         nonfinite_visits: int | None = None,
         timings: Mapping[str, float] | None = None,
+        num_classes: int | None = None,
     ) -> None:
         """Write the final status and let go of the run. A second call does nothing."""
         if not self._lock.is_locked:
@@ -242,6 +243,8 @@ class RunWriter:
             self._meta["nonfinite_visits"] = int(nonfinite_visits)
         if timings is not None:
             self._meta["timings"] = dict(timings)
+        if num_classes is not None:
+            self._meta["dataset"]["num_classes"] = int(num_classes)
         try:
             self._write_meta()
         finally:
@@ -269,6 +272,8 @@ def write_probe_frame(
         frame: columns `epoch`, `split`, then `example` or `layer`, then values.
         metadata: kept in the Parquet file's own metadata; read back as `DataFrame.attrs`.
     """
+    if not name.isidentifier():
+        raise ConfigError(f"a probe's name must be letters, digits and underscores, got {name!r}.")
     folder = Path(run_folder) / layout.PROBES / name
     folder.mkdir(parents=True, exist_ok=True)
     table = pa.Table.from_pandas(frame, preserve_index=False)
@@ -302,7 +307,7 @@ def _claim(folder: Path, if_exists: str) -> FileLock:
                 f"{folder} already holds {'a run' if (folder / layout.RUN_JSON).exists() else 'files'}. "
                 "Choose another folder, or say if_exists='overwrite' to replace the run or 'resume' to go on with it."
             )
-        if held and not (folder / layout.RUN_JSON).exists():
+        if held and not _is_run(folder):
             raise RunExistsError(
                 f"{folder} holds files that are not a run, so it is left alone. Choose another folder."
             )
@@ -326,13 +331,25 @@ def _locked(folder: Path) -> FileLock:
     return lock
 
 
+def _is_run(folder: Path) -> bool:
+    """Whether run.json is ours: what is not may not be overwritten."""
+    try:
+        meta = json.loads((folder / layout.RUN_JSON).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(meta, dict) and "format_version" in meta
+
+
 def _empty(folder: Path) -> None:
-    """Remove a run's files; run.json first, so that a half-emptied folder never reads as a run."""
+    """Remove a run's own files; run.json first, so that a half-emptied folder never reads as a run."""
     (folder / layout.RUN_JSON).unlink()
     for entry in folder.iterdir():
+        ours = entry.name in layout.OWN or (entry.name.startswith(".") and ".tmp-" in entry.name)
+        if not ours:
+            continue
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
-        elif entry.name != layout.LOCK:
+        else:
             entry.unlink()
 
 

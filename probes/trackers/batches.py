@@ -66,7 +66,7 @@ def check_batch(
     if labels.ndim == 0 and scores.ndim == 1 and len(scores) > 1:
         scores = scores[None]  # one example, outside a batch
     scores, binary = _check_logits(scores)
-    labels = _check_targets(labels, binary)
+    labels = _check_targets(labels, binary, ignore_index)
     where = _check_index(index, positions)
     if not len(where) == len(scores) == len(labels):
         if watched:
@@ -127,7 +127,11 @@ def _check_logits(logits: np.ndarray) -> tuple[np.ndarray, bool]:
     if logits.dtype.kind != "f":
         raise TypeError(f"logits must be floats, the scores before softmax, got {logits.dtype}.")
     if logits.ndim == 0 or logits.ndim > 2:
-        hint = "Flatten sequences and pixels to one row each, e.g. logits.reshape(-1, K), targets.reshape(-1)."
+        hint = (
+            "Flatten sequences (B, T, K) to one row per token: logits.reshape(-1, K), targets and index alike."
+            if logits.ndim == 3
+            else "Tasks with an answer per pixel are not supported."
+        )
         raise ValueError(f"logits must have shape (B, K), or (B,) for binary, got {logits.shape}. {hint}")
     if logits.dtype.itemsize < 4 or logits.dtype.itemsize > 8:
         logits = logits.astype(np.float32 if logits.dtype.itemsize < 4 else np.float64)
@@ -138,13 +142,13 @@ def _check_logits(logits: np.ndarray) -> tuple[np.ndarray, bool]:
     return logits, False
 
 
-def _check_targets(targets: np.ndarray, binary: bool) -> np.ndarray:
+def _check_targets(targets: np.ndarray, binary: bool, ignore_index: int | None) -> np.ndarray:
     if binary and targets.ndim == 2 and targets.shape[1] == 1:
         targets = targets.reshape(-1)
     if targets.ndim > 1:
         raise ValueError(
             f"targets must have shape (B,), one class per example, got {targets.shape}. "
-            "Multi-label and soft targets are not supported; flatten sequences and pixels to one row each, e.g. "
+            "Multi-label and soft targets are not supported; flatten sequences to one row per token: "
             "logits.reshape(-1, K), targets.reshape(-1), with an index for each row."
         )
     targets = np.atleast_1d(targets)
@@ -153,8 +157,9 @@ def _check_targets(targets: np.ndarray, binary: bool) -> np.ndarray:
             raise TypeError(
                 f"targets must be integer classes, got {targets.dtype}. Soft and regression targets are not supported."
             )
-        if not np.isin(targets, (0, 1)).all():
-            found = targets[~np.isin(targets, (0, 1))][0]
+        allowed = (0, 1) if ignore_index is None else (0, 1, ignore_index)
+        if not np.isin(targets, allowed).all():
+            found = targets[~np.isin(targets, allowed)][0]
             raise ValueError(
                 f"binary targets must be exactly 0 or 1, got {found}. Soft and regression targets are not supported."
             )

@@ -17,7 +17,6 @@ from probes.runs.run import Run, known_labels
 from probes.runs.score_table import score_table
 from probes.runs.thumbnails import EVERY, ImageSource, choose_thumbnails, encode_png, image_source
 from probes.runs.trajectories import FolderStore, MemoryStore, Store, dense_trajectories
-from probes.runs.versions import versions
 from probes.runs.writer import IF_EXISTS, RunWriter
 from probes.signals import signals
 from probes.trackers.batches import check_batch, to_array
@@ -29,6 +28,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["ExampleTracker"]
+
+STATUSES = ("complete", "interrupted", "failed")
+_DEVICES = ("cpu", "cuda", "mps", "xpu", "hpu", "xla", "mtia")
 
 
 class ExampleTracker:
@@ -79,7 +81,10 @@ class ExampleTracker:
         if if_exists not in IF_EXISTS:
             raise unknown_name("if_exists", if_exists, IF_EXISTS)
         self.num_examples = int(num_examples)
-        self.classes = None if classes is None else [str(name) for name in classes]
+        if ignore_index is not None and not isinstance(ignore_index, (int, np.integer)):
+            raise TypeError(f"ignore_index must be an int, got {ignore_index!r}.")
+        self.classes = _check_classes(classes)
+        _check_device(device)
         self._ignore_index = ignore_index
         names, self._positions = check_ids(ids, self.num_examples)
         self._labels = Labels(self.num_examples, true_labels, names)
@@ -128,6 +133,8 @@ class ExampleTracker:
             ignore_index=self._ignore_index,
             watched=watched is not None,
         )
+        if self._num_classes is None:
+            self._check_num_classes(batch.logits.shape[1])
         self._labels.learn(batch.index, batch.targets)
         if watched is not None:
             self._watching.recorded()
@@ -278,6 +285,8 @@ class ExampleTracker:
 
     def close(self, status: Literal["complete", "interrupted", "failed"] = "complete") -> None:
         """End an open epoch, write the status and release the run. A second call does nothing."""
+        if status not in STATUSES:
+            raise unknown_name("status", status, STATUSES)
         if self._closed:
             return
         self.end_epoch()
@@ -292,7 +301,7 @@ class ExampleTracker:
             if self._images is not None and self._late_images:
                 self._save_thumbnails()
         finally:
-            self.writer.finish(status, nonfinite_visits=self._buffer.nonfinite_visits)
+            self.writer.finish(status, nonfinite_visits=self._buffer.nonfinite_visits, num_classes=self._num_classes)
 
     def __enter__(self) -> ExampleTracker:
         return self
@@ -320,8 +329,6 @@ class ExampleTracker:
             meta={
                 "command": " ".join(sys.argv),
                 "dataset": {"classes": self.classes},
-                "world_size": 1,
-                "versions": versions(),
             },
         )
         self._labels.write(writer)
@@ -331,18 +338,23 @@ class ExampleTracker:
 
     def _resume(self, path: Any) -> RunWriter:
         saved = Run(path)
-        if saved.measure != "online" or saved.num_examples != self.num_examples:
-            raise ProbeError(
-                f"{path} holds a run of {saved.num_examples} examples measured by {saved.measure}, which a tracker of "
-                f"{self.num_examples} examples cannot go on with. Choose another folder."
-            )
+        if saved.measure != "online":
+            raise ProbeError(f"{path} holds a run measured by {saved.measure}; a tracker goes on with online ones.")
+        if saved.num_examples != self.num_examples:
+            raise ProbeError(f"{path} holds a run of {saved.num_examples} examples, not of {self.num_examples}.")
+        self._labels.resume(saved)
         writer = RunWriter.resume(path)
         self._resumed = True
         self._epoch = saved.num_epochs
-        if saved.given_labels is not None:
-            self._labels.replace(saved.given_labels)
+        self._num_classes = saved.meta["dataset"].get("num_classes")
         self._buffer.nonfinite_visits = int(saved.meta.get("nonfinite_visits") or 0)
         return writer
+
+    def _check_num_classes(self, found: int) -> None:
+        """The first batch tells K: names and true labels must fit it."""
+        if self.classes is not None and len(self.classes) != found:
+            raise ValueError(f"classes names {len(self.classes)} classes, but logits have {found}.")
+        self._labels.check_range(found)
 
     def _close_left_epoch(self) -> None:
         if self._watching.settle():
@@ -370,3 +382,16 @@ class ExampleTracker:
 
 def _arrays(columns: Mapping[str, Any]) -> dict[str, np.ndarray]:
     return {name: to_array(values, name).copy() for name, values in columns.items()}
+
+
+def _check_classes(classes: Sequence[str] | None) -> list[str] | None:
+    if classes is None:
+        return None
+    if isinstance(classes, str) or len(classes) < 2:
+        raise ValueError(f"classes must be a list of at least two names, got {classes!r}.")
+    return [str(name) for name in classes]
+
+
+def _check_device(device: Any) -> None:
+    if device is not None and str(device).split(":")[0] not in _DEVICES:
+        raise unknown_name("device", str(device), _DEVICES)

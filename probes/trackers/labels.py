@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from probes.errors import ProbeError
 from probes.runs.writer import RunWriter
 from probes.trackers.batches import to_array
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from probes.runs.run import Run
 
 __all__ = ["Labels", "check_ids"]
 
@@ -49,6 +52,26 @@ class Labels:
                 f"targets gave example {example} label {now}, but earlier {was}. An example keeps one given label; "
                 "check that index holds dataset positions."
             )
+
+    def resume(self, run: Run) -> None:
+        """Take over what a saved run knows; what was told now must agree with it.
+
+        Raises:
+            ProbeError: other true labels, or other ids, than the run's.
+        """
+        if run.given_labels is not None:
+            self.replace(run.given_labels)
+        ids = run.examples["id"].tolist() if "id" in run.examples else None
+        for name, told, saved in (("true_labels", self._true, run.true_labels), ("ids", self._ids, ids)):
+            if told is not None and saved is not None and not np.array_equal(told, saved):
+                raise ProbeError(f"{name} differ from those of {run.path}. Leave them out to keep the run's.")
+        self._true = run.true_labels if self._true is None else self._true
+        self._ids = ids if self._ids is None else self._ids
+
+    def check_range(self, num_classes: int) -> None:
+        """Refuse true labels that are no classes of the logits."""
+        if self._true is not None and self._true.max() >= num_classes:
+            raise ValueError(f"true_labels must lie in [0, {num_classes}), or be -1, got {self._true.max()}.")
 
     def replace(self, given: np.ndarray) -> None:
         """Take over the given labels of a saved state."""
@@ -111,4 +134,6 @@ def _check_true_labels(labels: Any, num_examples: int) -> np.ndarray | None:
         raise TypeError(f"true_labels must be integers, got {array.dtype}.")
     if array.shape != (num_examples,):
         raise ValueError(f"true_labels must have shape ({num_examples},), got {array.shape}.")
+    if array.min() < -1:
+        raise ValueError(f"true_labels must be classes, or -1 where unknown, got {array.min()}.")
     return array.astype(np.int64)

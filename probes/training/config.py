@@ -128,7 +128,7 @@ class TrainConfig:
             ("dataset", self.dataset, DATASETS),
             ("model", self.model, MODELS),
             ("measure", self.measure, MEASURES),
-            *(("probe", name, (*PROBES, "none")) for name in self.probe),
+            *(("probe", name, PROBES) for name in self.probe if name != "none"),
         )
         for kind, value, known in names:
             if value not in set(known):

@@ -13,6 +13,8 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from probes.data import ExampleSet
+from probes.errors import RunExistsError
+from probes.runs.layout import RUN_JSON
 from probes.runs.naming import fresh_run_folder
 from probes.runs.run import Run, open_run
 from probes.runs.writer import RunWriter
@@ -53,6 +55,8 @@ def train(
     setup = prepare(config)
     optimizer = make_optimizer(setup.model, config)
     name = f"{config.dataset}-{config.model}-noise{config.noise:g}"
+    if out is not None and not overwrite and (Path(out) / RUN_JSON).exists():
+        raise RunExistsError(f"{out} already holds a run. Choose another folder, or say overwrite=True to replace it.")
     writer = RunWriter.create(
         fresh_run_folder(name) if out is None else out,
         num_examples=len(setup.examples),

@@ -97,3 +97,19 @@ def test_a_score_at_chance_finds_nothing():
 
 def test_logits_that_are_not_finite_are_told():
     assert findings({**FULL, "nonfinite_visits": 3114})[-1].startswith("3,114 visits had logits that are not finite")
+
+
+def test_a_run_that_was_never_finite_says_only_that():
+    nothing = {**NONE_NOISY, **NONE_CLEAN, "num_noisy": 492, "num_examples": 1400, "epochs": 5}
+
+    lines = findings({**FULL, **nothing, "nonfinite_visits": 7000})
+
+    assert lines == ["The network's outputs were not finite, nothing could be recorded: try a lower --lr."]
+    assert "No clean examples" not in findings({**FULL, **nothing, "nonfinite_visits": 6999})[0]
+
+
+def test_a_run_that_goes_on_is_told_so_far():
+    lines = findings({**FULL, **NOT_REACHED, "status": "interrupted"})
+
+    assert "62.0 % so far" in lines[0]
+    assert "76.0 % so far" in lines[2]

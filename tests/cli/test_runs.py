@@ -9,6 +9,9 @@ from probes.errors import RunNotFoundError
 from probes_cli.runs import all_runs, chosen_run
 
 
+READABLE = '{"format_version": 1, "status": "complete", "measure": "online", "dataset": {"num_examples": 1}}'
+
+
 @pytest.fixture
 def folders(tmp_path, monkeypatch):
     """Makes runs in `runs/`, each a second newer than the one before."""
@@ -18,7 +21,7 @@ def folders(tmp_path, monkeypatch):
         for age, name in enumerate(names):
             folder = Path("runs") / name
             folder.mkdir(parents=True)
-            (folder / "run.json").write_text("{}")
+            (folder / "run.json").write_text(READABLE)
             os.utime(folder / "run.json", (1000 + age, 1000 + age))
 
     return make
@@ -29,6 +32,13 @@ def test_the_newest_run_is_chosen_whatever_its_name(folders):
 
     assert chosen_run(None) == Path("runs/apple")
     assert [run.name for run in all_runs()] == ["apple", "20261123-060542-digits-mlp-noise0.4", "zebra"]
+
+
+def test_a_damaged_run_is_passed_over(folders):
+    folders("older", "newer")
+    Path("runs/newer/run.json").write_text("{")
+
+    assert chosen_run(None) == Path("runs/older")
 
 
 def test_a_folder_without_run_json_is_no_run(folders):

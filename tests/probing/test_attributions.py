@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from probes import AttributionTracker, ProbeError
+from probes import AttributionTracker, ProbeError, open_run
 from probes.data import ExampleSet
 from probes.probing import Attributions, ProbeContext, choose_panel
 from probes.runs.writer import RunWriter
@@ -422,3 +422,17 @@ def test_refuses_an_epoch_that_is_no_whole_number(examples, mlp):
 def test_refuses_a_negative_epoch(examples, mlp):
     with pytest.raises(ValueError, match=r"^epoch must be at least 0, got -1\.$"):
         AttributionTracker(examples).record(mlp, -1)
+
+
+def test_a_fresh_folder_becomes_a_run_that_opens(tmp_path):
+    """With the labels of every example, not of the panel alone."""
+
+    examples = ExampleSet(torch.randn(6, 4), [0, 1, 0, 1, 0, 1], true_labels=[0, 1, 0, 1, 1, 1])
+    tracker = AttributionTracker(examples, run=tmp_path / "run", panel=2)
+
+    tracker.record(torch.nn.Linear(4, 2), epoch=3)
+
+    run = open_run(tmp_path / "run")
+    assert (run.num_examples, run.num_epochs) == (6, 0)
+    assert set(run.probe("attributions")["epoch"]) == {3}
+    assert run.noisy.tolist() == [False] * 4 + [True, False]

@@ -80,6 +80,8 @@ def test_trajectories_are_dense_with_missing_visits_marked(run_folder):
     assert run.trajectory("confidence")[0, 0] == pytest.approx(np.exp(-1))
     assert run.trajectory("loss", initial=True)[0].tolist() == [9, 9, 9, 9]
     assert run.trajectory("loss", measure="online").tolist() == [[7, 7, 7, 7]]
+    before = run.trajectory("loss", initial=True, measure="online", examples=[2])
+    assert before.tolist() == [[9], [7]]  # epoch 0 is always a sweep
     assert np.array_equal(run.trajectory("loss", examples=[3, 0]), loss[:, [3, 0]], equal_nan=True)
 
 

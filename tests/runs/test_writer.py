@@ -106,6 +106,28 @@ def test_overwrite_leaves_nothing_of_the_old_run(tmp_path):
     assert sorted(os.listdir(tmp_path / "run")) == [".lock", "run.json"]
 
 
+def test_overwriting_leaves_what_is_not_the_runs(tmp_path):
+    old = new_run(tmp_path / "run")
+    old.write_epoch(1, columns([0]))
+    old.finish("complete")
+    (tmp_path / "run/analysis").mkdir()
+    (tmp_path / "run/analysis/mine.txt").write_text("mine")
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign/run.json").write_text('{"name": "another program"}')
+
+    new_run(tmp_path / "run", if_exists="overwrite").finish("complete")
+
+    assert (tmp_path / "run/analysis/mine.txt").read_text() == "mine"
+    assert not (tmp_path / "run/trajectories").exists()
+    with pytest.raises(RunExistsError, match="not a run"):
+        new_run(tmp_path / "foreign", if_exists="overwrite")
+
+
+def test_a_probes_name_stays_inside_its_folder(tmp_path):
+    with pytest.raises(ConfigError, match="letters, digits and underscores, got '../x'"):
+        new_run(tmp_path / "run").write_probe("../x", 1, pd.DataFrame({"epoch": [1]}))
+
+
 def test_a_run_has_one_writer(tmp_path):
     writer = new_run(tmp_path / "run")
 

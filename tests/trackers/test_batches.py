@@ -107,6 +107,12 @@ def test_rows_with_the_ignored_target_are_skipped():
     assert (batch.index.tolist(), batch.targets.tolist()) == ([1], [0])
 
 
+def test_binary_floats_may_be_ignored():
+    batch = check(logits=[1.0, 2.0], targets=[-1.0, 1.0], ignore_index=-1)
+
+    assert (batch.index.tolist(), batch.targets.tolist()) == ([1], [1])
+
+
 def test_ids_stand_for_positions():
     positions = {"a": 0, "b": 1, 7: 2}
 
@@ -135,8 +141,8 @@ def test_ids_stand_for_positions():
             ValueError,
             r"got \(2, 4\).*flatten sequences.*an index for each row",
         ),
-        ({"targets": np.zeros((2, 8, 8), dtype=int)}, ValueError, r"got \(2, 8, 8\).*flatten sequences and pixels"),
-        ({"logits": np.zeros((2, 3, 8, 8))}, ValueError, r"got \(2, 3, 8, 8\). Flatten sequences and pixels"),
+        ({"targets": np.zeros((2, 8, 8), dtype=int)}, ValueError, r"got \(2, 8, 8\).*flatten sequences to one row"),
+        ({"logits": np.zeros((2, 3, 8, 8))}, ValueError, r"got \(2, 3, 8, 8\). Tasks with an answer per pixel"),
         (
             {"logits": np.zeros((2, 1)), "targets": [0.7, 31.0]},
             ValueError,

@@ -166,6 +166,11 @@ def test_ids_replace_positions(tmp_path):
         ({"num_examples": 2, "ids": ["a"]}, ValueError, "ids must hold 2 entries, got 1"),
         ({"num_examples": 2, "ids": ["a", 1]}, TypeError, "all strings or all ints"),
         ({"num_examples": 2, "images": np.zeros((3, 4, 4))}, ValueError, r"images must have shape \(2, H, W"),
+        ({"num_examples": 2, "images": np.zeros((2, 3, 8, 8))}, ValueError, "Put channels last"),
+        ({"num_examples": 2, "true_labels": [0, -2]}, ValueError, "classes, or -1 where unknown, got -2"),
+        ({"num_examples": 2, "ignore_index": 1.5}, TypeError, "ignore_index must be an int, got 1.5"),
+        ({"num_examples": 2, "classes": "ab"}, ValueError, "list of at least two names, got 'ab'"),
+        ({"num_examples": 2, "device": "foo"}, ConfigError, "unknown device 'foo'"),
         ({"num_examples": 2, "if_exists": "overwite"}, ConfigError, "Did you mean 'overwrite'"),
     ],
 )
@@ -391,3 +396,44 @@ def test_an_unknown_true_label_is_neither_clean_nor_noisy(tmp_path):
 
     assert run.scores()["noisy"].tolist() == [False, True, pd.NA]
     assert (run.summary()["num_noisy"], run.summary()["base_rate"]) == (1, 0.5)
+
+
+def test_resuming_keeps_what_the_run_knew(tmp_path):
+    """Truth and ids stay where they are not told again; other ones are refused, and so is another number of classes."""
+    first = {"true_labels": [0, 2, 1], "ids": ["a", "b", "c"]}
+    with ExampleTracker(3, run=tmp_path / "run", **first) as tracker:
+        tracker.update(["a", "b"], [[1.0, 0.0, 0.0]] * 2, [0, 0])
+    with ExampleTracker(3, run=tmp_path / "run", if_exists="resume") as tracker:
+        with pytest.raises(ValueError, match="must have 3 classes as in earlier batches, got 2"):
+            tracker.update([0], [[1.0, 0.0]], [0])
+        tracker.update([2], [[1.0, 0.0, 0.0]], [1])
+    run = open_run(tmp_path / "run")
+
+    assert run.examples["id"].tolist() == ["a", "b", "c"]
+    assert run.noisy.tolist() == [False, True, False]
+    for other in ({"true_labels": [0, 0, 0]}, {"ids": ["a", "b", "x"]}):
+        with pytest.raises(ProbeError, match=f"{next(iter(other))} differ"):
+            ExampleTracker(3, run=tmp_path / "run", if_exists="resume", **other)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"true_labels": [0, 7]}, r"true_labels must lie in \[0, 2\), or be -1, got 7"),
+        ({"classes": ["a", "b", "c"]}, "classes names 3 classes, but logits have 2"),
+    ],
+)
+def test_the_first_batch_shows_what_does_not_fit_the_number_of_classes(settings, message):
+    tracker = ExampleTracker(2, **settings)
+
+    with pytest.raises(ValueError, match=message):
+        tracker.update([0], [[1.0, 0.0]], [0])
+    assert not tracker._buffer.open
+
+
+def test_an_unknown_status_is_refused(tmp_path):
+    tracker = ExampleTracker(1, run=tmp_path / "run")
+
+    with pytest.raises(ConfigError, match="unknown status 'foo'"):
+        tracker.close("foo")
+    tracker.close()
