@@ -60,7 +60,10 @@ def sweep(model: nn.Module, examples: ExampleSet, collector: SignalCollector) ->
 
 
 def held_out_metrics(model: nn.Module, examples: ExampleSet) -> dict[str, Any]:
-    """Examples, accuracy and mean loss (nats) on a set whose labels are the true ones; loss NaN if any row is."""
+    """Examples, accuracy and mean loss (nats) on a set whose labels are the true ones.
+
+    A row whose logits are not finite counts as wrong, and the loss is NaN; the accuracy is None where no row is finite.
+    """
     model.eval()
     with torch.inference_mode():
         parts = [
@@ -68,7 +71,8 @@ def held_out_metrics(model: nn.Module, examples: ExampleSet) -> dict[str, Any]:
         ]
     correct = np.concatenate([values.prediction == targets for values, targets in parts])
     loss = np.concatenate([values.loss for values, _ in parts])
-    accuracy = float(correct.mean())
+    finite = any((values.prediction >= 0).any() for values, _ in parts)
+    accuracy = float(correct.mean()) if finite else None
     return {
         "group": examples.split,
         "examples": len(correct),

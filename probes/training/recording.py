@@ -122,7 +122,7 @@ class Recorder:
             "test_accuracy": held_out["test"],
         }
 
-    def _measure_held_out(self, epoch: int) -> dict[str, float]:
+    def _measure_held_out(self, epoch: int) -> dict[str, float | None]:
         with self.clock("measuring_s"):
             rows = [{"epoch": epoch, **held_out_metrics(self._setup.model, part)} for part in self._held_out]
         with self.clock("writing_s"):

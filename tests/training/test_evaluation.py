@@ -69,3 +69,13 @@ def test_held_out_metrics_are_shares_and_means(examples):
     assert metrics["accuracy"] == metrics["true_label_accuracy"]
     assert metrics["accuracy"] == (logits.argmax(1) == examples.given_labels).double().mean().item()
     assert metrics["loss"] == pytest.approx(torch.nn.functional.cross_entropy(logits, examples.given_labels).item())
+
+
+def test_accuracy_is_unknown_where_no_output_is_finite():
+    """Not 0: nothing was answered."""
+    model = torch.nn.Linear(2, 3)
+    torch.nn.init.constant_(model.weight, torch.nan)
+
+    found = held_out_metrics(model, ExampleSet(torch.ones(4, 2), [0, 1, 2, 0], split="test"))
+
+    assert found["accuracy"] is None
