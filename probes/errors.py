@@ -55,7 +55,16 @@ def cannot_write(path: object, error: OSError) -> ProbeError:
     """The error for a file that cannot be written: a bad path is a usage error, a full disk a failure."""
     import errno
 
-    bad = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
+    bad = (
+        errno.ENOENT,
+        errno.EEXIST,
+        errno.EACCES,
+        errno.EPERM,
+        errno.EROFS,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.ENAMETOOLONG,
+    )
     kind = ConfigError if error.errno in bad else ProbeError
     return kind(f"cannot write {path}: {error.strerror or error}.")
 

@@ -14,7 +14,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from probes.errors import ConfigError, unknown_name
+from probes.errors import ConfigError, RunExistsError, cannot_write, unknown_name
 from probes.runs.layout import atomic_write
 from probes.runs.run import Run, open_run
 from probes_reports.palette import DARK, LIGHT, Palette, dark_twins
@@ -51,13 +51,15 @@ def write_page(
         raise ConfigError(f"a report is drawn from one run, got {len(names)}")
     run = open_run(names[0])
     target = run.path / "report.html" if out is None else Path(out)
+    if target.is_file() and not target.read_bytes()[:64].lower().startswith(b"<!doctype html"):
+        raise RunExistsError(f"{target} exists and is not a report. Choose another file.")
     page = render(run, images=images, paths=paths)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(target) as temporary:
             temporary.write_text(page, encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"cannot write {target}: {error.strerror or error}") from error
+        raise cannot_write(target, error) from error
     return target
 
 
@@ -66,6 +68,9 @@ def find_figure(run: Run | str | Path, name: str) -> Figure:
     names = figure_names()
     if name not in names and name not in SECTIONS:
         raise unknown_name("figure", name, names)
+    if name not in names and not SECTIONS[name].FIGURES:
+        choices = ", ".join(dict.fromkeys([*names, *names.values()]))
+        raise ConfigError(f"{name!r} is a section of the page, but not a plotly figure: choose from {choices}")
     view = RunView(open_run(run) if isinstance(run, str | Path) else run)
     key = names.get(name, name)
     section = HERO.build(view).section if key == "learning" else builder(key)(view)

@@ -129,8 +129,27 @@ class RunView:
         return (self.given != self.true) & (self.given >= 0) & (self.true >= 0)
 
     @cached_property
+    def not_finite(self) -> str | None:
+        """That no visit after epoch 0 left a usable value because the logits were not finite; None where some did."""
+        if self.last_epoch == 0 or not self.summary["nonfinite_visits"]:
+            return None
+        for number in self.run.closed_epochs:
+            held = self.epoch(number)
+            if (held["prediction"] >= 0).any() or np.isfinite(held["loss"]).any():
+                return None
+        first = self.run.closed_epochs[0]
+        return f"The network's outputs were not finite: nothing could be recorded from epoch {first:,} on."
+
+    @property
+    def nothing(self) -> str | None:
+        """Why no section has anything to say; None where there is something."""
+        return "No epoch has been finished yet." if self.last_epoch == 0 else self.not_finite
+
+    @cached_property
     def no_answers(self) -> str | None:
         """Why no answer can be compared with its label; None where some can."""
+        if self.not_finite is not None:
+            return self.not_finite
         if self.given is None:
             return "The labels that training saw were not recorded, so answers cannot be compared with them."
         if any((self.epoch(number)["prediction"] >= 0).any() for number in self.epoch_numbers):
@@ -235,6 +254,7 @@ class RunView:
                 final_noisy_accuracy=self.summary["final_noisy_accuracy"],
                 estimated_noise_rate=self.summary["estimated_noise_rate"],
                 unanswered=self.no_answers,
+                not_finite=self.not_finite,
                 finished=self.finished,
                 words=self.words,
             )

@@ -29,14 +29,17 @@ __all__ = [
     "strong",
     "true",
     "verdict",
+    "wide_only",
 ]
 
-Tone = Literal["plain", "muted", "strong", "clean", "noisy", "true", "highlight"]
+MANY_EPOCHS = 10  # a run of fewer may just have been too short to learn anything
+
+Tone = Literal["plain", "muted", "strong", "clean", "noisy", "true", "highlight", "wide"]
 
 
 @dataclass(frozen=True)
 class Clause:
-    """A piece of a sentence and the colour it is set in: "plain" inherits, the groups wear their own."""
+    """A piece of a sentence and its colour: "plain" inherits, the groups wear their own; "wide": not on a phone."""
 
     text: str
     tone: Tone = "plain"
@@ -83,6 +86,11 @@ def true(text: str) -> Clause:
 def highlight(text: str) -> Clause:
     """In the colour of what a figure singles out."""
     return Clause(text, "highlight")
+
+
+def wide_only(text: str) -> Clause:
+    """Left out on a phone, where what it explains is not shown."""
+    return Clause(text, "wide")
 
 
 def plain_text(text: Prose) -> str:
@@ -147,6 +155,7 @@ class Facts:
     """What the verdict depends on; epochs are None where they were not reached.
 
     `num_noisy` is None where the true labels are unknown; `estimated_noise_rate` then says how much looks wrong.
+    `not_finite` says that the logits were not, from the first epoch on, None where some were.
     `unanswered` says why answers cannot be compared with labels, None where they can.
     `finished` is False for a run that is still going, was interrupted or failed.
     """
@@ -161,6 +170,7 @@ class Facts:
     final_noisy_accuracy: float | None = None
     estimated_noise_rate: float | None = None
     unanswered: str | None = None
+    not_finite: str | None = None
     finished: bool = True
     words: Words = LABELS
 
@@ -204,6 +214,8 @@ def _undecidable(facts: Facts) -> Prose | None:
     last = facts.last_epoch
     if last == 0:
         return prose("No epoch has been finished yet.")
+    if facts.not_finite is not None:
+        return prose(facts.not_finite)
     if facts.num_noisy is None:
         rate = facts.estimated_noise_rate
         estimate = "" if rate is None or math.isnan(rate) else f"; an estimated {percent(rate)} look wrong"
@@ -249,7 +261,8 @@ def _partly(facts: Facts) -> Prose:
 
 def _no(facts: Facts) -> Prose:
     learned = facts.clean_learned_epoch
-    when = f"not within {facts.last_epoch:,} epochs" if learned is None else f"epoch {learned:,}"
+    epochs = "one epoch" if facts.last_epoch == 1 else f"{facts.last_epoch:,} epochs"
+    when = f"not within {epochs}" if learned is None else f"epoch {learned:,}"
     return prose(
         noisy(f"Half of the {facts.words.noisy} were memorized by epoch {facts.noisy_half_memorized_epoch:,},"),
         " ",
@@ -260,4 +273,9 @@ def _no(facts: Facts) -> Prose:
 def _too_early(facts: Facts) -> Prose:
     if not facts.finished:
         return prose("It is too early.")
+    if facts.clean_learned_epoch is None and facts.last_epoch >= MANY_EPOCHS:
+        return prose(
+            f"Within {facts.last_epoch:,} epochs neither 90% of the clean examples were learned nor half of the "
+            f"{facts.words.noisy} memorized."
+        )
     return prose(f"Training ended at epoch {facts.last_epoch:,}, too early.")

@@ -12,7 +12,7 @@ from probes_reports.figures.epoch_axis import place
 from probes_reports.figures.finding import LOW, STRONG, ScoreLine, auroc_by_epoch
 from probes_reports.figures.flags import ClassFlags, flags_by_class
 from probes_reports.figures.inspection import Inspected, found_by_inspecting
-from probes_reports.sections import finding, finding_facts
+from probes_reports.sections import finding, finding_facts, finding_words
 from probes_reports.sections.finding_facts import (
     auroc_curves,
     expected_hits,
@@ -394,3 +394,16 @@ def test_a_run_that_goes_on_says_so(tmp_path):
     answer = plain_text(finding.build(write_run(tmp_path / "run", status="interrupted")).answer)
 
     assert answer.startswith("So far (epoch 8): ")
+
+
+def test_no_stretch_is_called_inverted_where_the_line_crosses_chance_again():
+    figure = auroc_by_epoch([line("variability", [0.9, 0.1, 0.05, 0.9], ends=(1, 2, 50, 60))])
+
+    assert "wrong way" not in " ".join(note.text for note in figure.layout.annotations)
+
+
+def test_the_caption_explains_dots_only_where_they_are_shown(tmp_path):
+    view = write_run(tmp_path / "run")
+    caption = finding_words.table_caption(view, rank_scores(view, auroc_curves(view)))
+
+    assert [piece.text.split(":")[0] for piece in caption if piece.tone == "wide"] == ["Filled dot"]

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 import probes_reports
-from probes.errors import ConfigError, RunNotFoundError
+from probes.errors import ConfigError, RunExistsError, RunNotFoundError
 from probes_reports.page import POLICY, render
 from probes_reports.sections import figure_names
 
@@ -167,3 +167,20 @@ def test_importing_the_package_loads_no_plotly():
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert ran.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["examples", "attributions", "provenance"])
+def test_a_section_without_plots_is_said_not_to_be_a_figure(small_run, name):
+    with pytest.raises(ConfigError, match=f"'{name}' is a section of the page, but not a plotly figure.*data_map"):
+        probes_reports.figure(small_run, name)
+
+
+def test_build_replaces_a_report_but_no_other_file(small_run, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+
+    probes_reports.build(small_run.path, tmp_path / "page.html")
+    probes_reports.build(small_run.path, tmp_path / "page.html")
+
+    with pytest.raises(RunExistsError, match="is not a report"):
+        probes_reports.build(small_run.path, tmp_path / "notes.txt")
+    assert (tmp_path / "notes.txt").read_text() == "mine"

@@ -115,7 +115,17 @@ CASES = {
     "neither reached": (
         {"clean_learned_epoch": None, "noisy_half_memorized_epoch": None, "noisy_memorized_epoch": None},
         "Cannot tell",
-        "Training ended at epoch 120, too early.",
+        "Within 120 epochs neither 90% of the clean examples were learned nor half of the wrong labels memorized.",
+    ),
+    "neither reached in few epochs": (
+        {
+            "clean_learned_epoch": None,
+            "noisy_half_memorized_epoch": None,
+            "noisy_memorized_epoch": None,
+            "last_epoch": 5,
+        },
+        "Cannot tell",
+        "Training ended at epoch 5, too early.",
     ),
     "no epoch yet": ({"last_epoch": 0}, "Cannot tell", "No epoch has been finished yet."),
     "still going, too early": (

@@ -222,6 +222,10 @@ def _wrong_way(line: ScoreLine, frame: _Frame) -> list[_WrongWay]:
     at = int(below[-1]) if rises else int(np.max(np.flatnonzero(line.aurocs >= LOW), initial=-1))
     if at < 0:
         return []  # inverted from the first epoch to the last: the value at the right says so
+    before, after = line.aurocs[: at + 1], line.aurocs[at + 1 :]
+    wrong, right = (before, after) if rises else (after, before)
+    if (wrong > 0.5).any() or (right < 0.5).any():
+        return []  # it crosses chance elsewhere too
     x = float(np.interp(0.0, *_crossing(line, at, frame)))
     align: Literal["left", "right"] = "right" if rises else "left"
     when = "until here" if rises else "from here on"

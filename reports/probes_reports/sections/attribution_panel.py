@@ -72,6 +72,11 @@ class Panel:
         learned = self.view.scores["learned_epoch"].iloc[members].astype("Float64").fillna(np.inf)
         return members[np.argsort(learned.to_numpy(dtype=np.float64), kind="stable")]
 
+    @property
+    def any_learned(self) -> bool:
+        """Whether any example of the group was answered with its given label for good."""
+        return bool(self.view.scores["learned_epoch"].iloc[self.examples].notna().any())
+
     @cached_property
     def _with_true_label(self) -> np.ndarray:
         differs = self.view.differs

@@ -99,6 +99,13 @@ def _absent(reason: str, command: str = "") -> Absent:
 def _panel(view: RunView) -> Panel | Absent:
     """What the probe recorded, or why there is nothing to draw."""
     record = "probe train --probe attributions"
+    if view.not_finite is not None:
+        return _absent(view.not_finite)
+    if PROBE not in view.run.probe_names and not view.config:
+        return _absent(
+            "No attribution maps were recorded. Beside a training loop of your own they are measured by",
+            "probes.AttributionTracker",
+        )
     if PROBE not in view.run.probe_names:
         return _absent(
             "No attribution maps were recorded. Those of a few examples are measured during training by", record
@@ -279,7 +286,9 @@ def _caption(panel: Panel, kind: Kind, rows: int) -> Prose:
     counted = {1: "One", 2: "Two", 3: "Three", 4: "Four"}[rows]
     what = {"wrong": "wrongly labelled example", "clean": "clean example", "all": "example"}[panel.group]
     learned = "memorized" if panel.group == "wrong" else "learned for good"
-    order = f"s of the panel, from the first {learned} to the last" if rows > 1 else " of the panel"
+    order = "s of the panel" if rows > 1 else " of the panel"
+    if rows > 1 and panel.any_learned:
+        order += f", from the first {learned} to the last"
     start = f"{counted} {what}{order}. Each pixel is coloured by "
     return prose(start, *kind.meaning, " Every picture has its own scale.")
 

@@ -38,8 +38,8 @@ SHORT, SHORTER = 11, 8  # characters of a class name beside a thumbnail, and on 
 
 def build(view: RunView) -> Section | Absent:
     """The two maps and their sentence."""
-    if view.last_epoch == 0:
-        return _absent("No epoch has been finished yet.")
+    if view.nothing is not None:
+        return _absent(view.nothing)
     if view.last_epoch == 1:
         return _absent("Only one epoch has been finished: what varies over epochs cannot be told yet.")
     windows = windows_of(view)

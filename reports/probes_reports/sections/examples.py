@@ -99,11 +99,11 @@ class _Histories:
 
 def build(view: RunView) -> Section | Absent:
     """The rows of cards and their sentence."""
-    if view.last_epoch == 0:
-        return Absent("examples", TITLE, QUESTION, prose("No epoch has been finished yet."))
+    if view.nothing is not None:
+        return Absent("examples", TITLE, QUESTION, prose(view.nothing))
     if view.given is None:
         why = prose("The labels that training saw were not recorded, so no answer can be called right.")
-        return Absent("examples", TITLE, QUESTION, why, "probe train")
+        return Absent("examples", TITLE, QUESTION, why)
     choices = _choices(view)
     if not choices:
         return Absent("examples", TITLE, QUESTION, prose("No example has been visited yet."))
@@ -157,7 +157,10 @@ def _never_learned(view: RunView, loss: np.ndarray) -> _Choice:
     chosen = _top(np.where(never, loss, np.nan), loss)
     total = int(never.sum())
     which = f"; of {count(total)} those with the highest mean loss" if total > len(chosen) else ""
-    rest = f" answered as labelled after none of {_epochs(view.last_epoch)}{which}"
+    when = "not answered as labelled after the one epoch"
+    if view.last_epoch > 1:
+        when = f"answered as labelled after none of {view.last_epoch:,} epochs"
+    rest = f" {when}{which}"
     return _Choice("Never learned", rest, chosen, _loss_reasons(loss, chosen))
 
 

@@ -23,11 +23,10 @@ MOST_COLUMNS = 200
 
 def build(view: RunView) -> Section | Absent:
     """The fate map and its sentence."""
-    if view.last_epoch == 0:
-        return Absent("fate", "Fate of each example", QUESTION, prose("No epoch has been finished yet."))
+    if view.nothing is not None:
+        return Absent("fate", "Fate of each example", QUESTION, prose(view.nothing))
     if view.no_answers is not None:
-        command = "probe train" if view.given is None else ""
-        return Absent("fate", "Fate of each example", QUESTION, prose(view.no_answers), command)
+        return Absent("fate", "Fate of each example", QUESTION, prose(view.no_answers))
     sample = view.sample(MOST_ROWS)
     epochs = _columns(view)
     blocks = _blocks(view, sample, epochs)
@@ -174,6 +173,8 @@ def _answer(view: RunView) -> Prose:
         stayed = f"{percent(fate.unlearned)} had not turned to the wrong one for good by {end}."
         return (*start, *prose("; ", muted(stayed)))
     turned = prose("; one by one they turned to the ", noisy("wrong one"), ". ")
+    if fate.first_true < 0.5:
+        turned = prose("; one by one ", noisy("the wrong labels were memorized"), ". ")
     if fate.last_for_good is not None:
         rest = f"Half had turned by epoch {fate.half:,}, the last for good at epoch {fate.last_for_good:,}."
     else:

@@ -68,8 +68,8 @@ MOST_CLASSES = 20
 def build(view: RunView) -> Section | Absent:
     """AUROC by epoch, the table, found against inspected, and what can be said without truth."""
     question = f"Can the {view.words.noisy} be found?"
-    if view.last_epoch == 0:
-        return Absent("finding", TITLE, question, prose("No epoch has been finished yet."))
+    if view.nothing is not None:
+        return Absent("finding", TITLE, question, prose(view.nothing))
     flags = find_flags(view)
     if known_truth(view) is None:
         return Section(

@@ -8,7 +8,20 @@ from probes.scores import CATALOGUE
 from probes_reports.sections.finding_facts import Curves, Flags, Rank
 from probes_reports.sections.section import Caption
 from probes_reports.view import RunView
-from probes_reports.wording import LABELS, Prose, auroc, count, muted, noisy, number, part_of, percent, prose, strong
+from probes_reports.wording import (
+    LABELS,
+    Prose,
+    auroc,
+    count,
+    muted,
+    noisy,
+    number,
+    part_of,
+    percent,
+    prose,
+    strong,
+    wide_only,
+)
 
 __all__ = [
     "answer_found",
@@ -30,7 +43,8 @@ def answer_found(view: RunView, curves: Curves, ranks: list[Rank]) -> Prose:
     """The answer where AUROC is defined: how early mean loss finds the noise, or how well the best score does."""
     if not ranks:
         return prose("Nothing could be ranked: no score is known for both groups.")
-    so_far, last = view.verdict.so_far, count(view.last_epoch)
+    so_far = view.verdict.so_far
+    epochs = "one epoch" if view.last_epoch == 1 else f"{count(view.last_epoch)} epochs"
     over = f"{view.words.noisy} above {_others(view)}"
     reached = np.flatnonzero(curves.aurocs["mean_loss"] >= FOUND)
     if len(reached):
@@ -41,12 +55,12 @@ def answer_found(view: RunView, curves: Curves, ranks: list[Rank]) -> Prose:
     else:
         best = ranks[0]
         if best.auroc >= FOUND:
-            first = f"Yes: over {last} epochs {best.score.label} ranked {over} with AUROC {auroc(best.auroc)}."
+            first = f"Yes: over {epochs} {best.score.label} ranked {over} with AUROC {auroc(best.auroc)}."
         elif best.auroc >= PARTLY:
             first = f"Partly: the best score, {best.score.label}, ranked {over} with AUROC {auroc(best.auroc)}."
         else:
             first = f"Hardly: the best score, {best.score.label}, reaches AUROC {auroc(best.auroc)}; 0.5 is chance."
-    return prose(f"{so_far}{first}", muted(_read_at_the_end(view, ranks)))
+    return prose(f"{so_far}{first}", muted(_read_at_the_end(view, curves, ranks)))
 
 
 def answer_undefined(view: RunView, flags: Flags) -> Prose:
@@ -110,9 +124,10 @@ def table_caption(view: RunView, ranks: list[Rank]) -> Prose:
     """How to read the table."""
     wrong_way = " Below 0.5 a score points the wrong way." if any(rank.auroc < 0.5 for rank in ranks) else ""
     return prose(
-        "High values are suspicious, low ones where marked. Filled dot: score over the whole run; hollow: stopped at "
-        f"its best epoch. Last column: share of the {view.words.noisy} among the {count(view.num_noisy or 0)} most "
-        f"suspicious examples.{wrong_way}"
+        "High values are suspicious, low ones where marked. ",
+        wide_only("Filled dot: score over the whole run; hollow: stopped at its best epoch. "),
+        f"Last column: share of the {view.words.noisy} among the {count(view.num_noisy or 0)} most "
+        f"suspicious examples.{wrong_way}",
     )
 
 
@@ -205,7 +220,13 @@ def _is_early(view: RunView, epoch: int) -> bool:
     return epoch < half if half is not None else 3 * epoch <= view.last_epoch
 
 
-def _read_at_the_end(view: RunView, ranks: list[Rank]) -> str:
+def _reached(curves: Curves) -> float | None:
+    """The first AUROC of mean loss from which the answer is yes; None where it never is."""
+    reached = np.flatnonzero(curves.aurocs["mean_loss"] >= FOUND)
+    return float(curves.aurocs["mean_loss"][reached[0]]) if len(reached) else None
+
+
+def _read_at_the_end(view: RunView, curves: Curves, ranks: list[Rank]) -> str:
     """What the loss at the last epoch alone is worth, compared with its mean."""
     values = {rank.score.name: rank.auroc for rank in ranks}
     if view.last_epoch == 1 or not {"final_loss", "mean_loss"} <= set(values):
@@ -214,6 +235,9 @@ def _read_at_the_end(view: RunView, ranks: list[Rank]) -> str:
     loss = f"loss at epoch {count(view.last_epoch)} alone reaches {auroc(end)}."
     if lost < LOST:
         return f" The {loss}"
+    early = _reached(curves)
+    if early is not None and end >= early:
+        return f" Read only at the end it is as good: {loss}"
     return f" Read only at the end, {'much' if lost >= 5 * LOST else 'some'} of it is lost: {loss}"
 
 

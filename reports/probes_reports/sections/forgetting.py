@@ -80,8 +80,8 @@ def build(view: RunView) -> Section | Absent:
 
 
 def _absent(view: RunView) -> str | None:
-    if view.last_epoch == 0:
-        return "No epoch has been finished yet."
+    if view.nothing is not None:
+        return view.nothing
     if view.scores["forgetting_events"].isna().all():
         return view.no_answers or "No visit left a usable answer."
     if len(view.run.closed_epochs) < 2:

@@ -51,7 +51,7 @@ def _answer_start(so_far: str, word: str) -> tuple[Clause, ...]:
 
 def _parts(view: RunView) -> tuple[Part, ...]:
     curves = _curves(view)
-    if not curves:
+    if not curves or view.not_finite is not None:
         return ()
     marks, bands = _marks(view), _bands(view)
     wide = learning_curves(curves, marks, bands)

@@ -12,6 +12,8 @@ from probes_reports.wording import Prose, Words, auroc, count, muted, noisy, per
 
 __all__ = ["HeroFacts", "Tile", "header_facts", "hero_facts", "lede", "tiles"]
 
+TELLS_APART = 0.6  # AUROC below which a share found says little without that of chance
+
 
 @dataclass(frozen=True)
 class HeroFacts:
@@ -23,8 +25,12 @@ class HeroFacts:
     num_noisy: int | None
     made: bool  # labels were corrupted on purpose, rather than known to be wrong
     labels_differ: bool
+    not_finite: str | None
+    end: str  # "in the end", "so far" where the run is not finished
     given_known: bool
     true_at_peak: float | None
+    true_peak: float | None
+    true_peak_epoch: int | None
     as_given_at_peak: float | None
     noisy_at_end: float | None
     noisy_at_memorized: float | None
@@ -60,8 +66,12 @@ def hero_facts(view: RunView) -> HeroFacts:
         num_noisy=view.num_noisy,
         made=view.made_noisy,
         labels_differ=view.differs_any,
+        not_finite=view.not_finite,
+        end="in the end" if view.finished else "so far",
         given_known=view.given is not None,
         true_at_peak=view.at("train/noisy", key.peak, "true_label_accuracy"),
+        true_peak=summary["noisy_true_label_peak"],
+        true_peak_epoch=summary["noisy_true_label_peak_epoch"],
         as_given_at_peak=view.at("train/all", key.peak),
         noisy_at_end=summary["final_noisy_accuracy"],
         noisy_at_memorized=view.at("train/noisy", key.noisy_memorized),
@@ -96,6 +106,10 @@ def lede(facts: HeroFacts) -> Prose:
     """Three sentences that hold the whole story."""
     if facts.key.last == 0:
         return prose("Nothing has been recorded yet: the page fills as epochs are finished.")
+    if facts.not_finite is not None:
+        return prose(*_start(facts), "A lower learning rate may keep the outputs finite.")
+    if _memorized_first(facts):
+        return prose(*_start(facts), *_repeated_then_peak(facts))
     return prose(*_start(facts), *_middle(facts), *_end(facts))
 
 
@@ -141,7 +155,14 @@ def _start(facts: HeroFacts) -> tuple[Any, ...]:
 def _middle(facts: HeroFacts) -> tuple[Any, ...]:
     peak = facts.key.peak
     if peak is None:
-        return ()
+        if not (facts.num_noisy and facts.labels_differ) or facts.true_peak is None:
+            return ()
+        return (
+            f"At epoch {facts.true_peak_epoch:,} the network answered {percent(facts.true_peak)} of those examples, "
+            "the most of any epoch, with their ",
+            true("true label, which it was never shown"),
+            ". ",
+        )
     if facts.num_noisy and facts.true_at_peak is not None and facts.labels_differ:
         return (
             f"At epoch {peak:,} the network answered {percent(facts.true_at_peak)} of those examples with their ",
@@ -180,7 +201,29 @@ def _fit(facts: HeroFacts) -> tuple[Any, ...]:
     what = f"of the {facts.words.noisy}" if facts.labels_differ else "of them as labelled"
     verb = "repeated" if facts.labels_differ else "answered"
     instead = " instead" if share > 0.5 and facts.true_at_peak is not None else ""
-    return (f"By epoch {epoch:,} it {verb} {percent(share)} {what}{instead}",)
+    who = "it" if _middle(facts) else "the network"
+    return (f"By epoch {epoch:,} {who} {verb} {percent(share)} {what}{instead}",)
+
+
+def _memorized_first(facts: HeroFacts) -> bool:
+    """Whether the noise was memorized before the peak at which the true labels are counted."""
+    memorized = facts.key.noisy_memorized
+    peak = facts.true_peak_epoch if facts.key.peak is None else facts.key.peak
+    return bool(_middle(facts) and _fit(facts)) and memorized is not None and peak is not None and memorized < peak
+
+
+def _repeated_then_peak(facts: HeroFacts) -> tuple[Any, ...]:
+    """The end of the lede in the order of the epochs, where memorizing came first."""
+    first, *rest = _fit(facts)
+    test = _test(facts)
+    start, *others = test or ("",)
+    return (
+        first.replace(" it ", " the network ", 1).removesuffix(" instead"),
+        *rest,
+        ". ",
+        *(piece.replace("the network", "it", 1) if isinstance(piece, str) else piece for piece in _middle(facts)),
+        *((f"{start[0].upper()}{start[1:]}", *others, ".") if test else ()),
+    )
 
 
 def _test(facts: HeroFacts) -> tuple[Any, ...]:
@@ -188,12 +231,12 @@ def _test(facts: HeroFacts) -> tuple[Any, ...]:
         return ()
     final = strong(percent(facts.final_test))
     if facts.peak_test is None:
-        return ("accuracy on new examples was ", final, " in the end")
+        return ("accuracy on new examples was ", final, f" {facts.end}")
     change = facts.final_test - facts.peak_test
     verb = "fell from " if change < -0.0005 else "rose from " if change > 0.0005 else "stayed at "
     if verb == "stayed at ":
         return ("accuracy on new examples stayed at ", final)
-    return ("accuracy on new examples ", verb, strong(percent(facts.peak_test)), " to ", final, " in the end")
+    return ("accuracy on new examples ", verb, strong(percent(facts.peak_test)), " to ", final, f" {facts.end}")
 
 
 def _learned_tile(facts: HeroFacts) -> Tile:
@@ -210,7 +253,7 @@ def _learned_tile(facts: HeroFacts) -> Tile:
         )
     note = f"90% of {count(size)} answered as labelled"
     if facts.key.clean_learned is None and facts.clean_at_end is not None:
-        note = f"{percent(facts.clean_at_end)} of {count(size)} at the end, 90% not reached"
+        note = f"{percent(facts.clean_at_end)} of {count(size)} {facts.end}, 90% not reached"
     unknown = facts.key.last > 0 and facts.clean_at_end is None
     value = prose("unknown") if unknown else _epoch(facts.key.clean_learned)
     return Tile("Clean examples learned", value, note, "clean")
@@ -232,7 +275,8 @@ def _memorized_tile(facts: HeroFacts) -> Tile:
         half = "" if facts.key.noisy_half is None else f"; half by epoch {facts.key.noisy_half:,}"
         return Tile(name, _epoch(facts.key.noisy_memorized), f"90% of {count(facts.num_noisy)}{half}", "noisy")
     end = percent(facts.noisy_at_end)
-    reached = "answers not recorded" if facts.key.last > 0 and facts.noisy_at_end is None else "90% not reached"
+    missing = "answers not recorded" if facts.not_finite is None else "outputs not finite"
+    reached = missing if facts.key.last > 0 and facts.noisy_at_end is None else "90% not reached"
     return Tile(name, prose(end), f"of {count(facts.num_noisy)} by epoch {facts.key.last:,}; {reached}", "noisy")
 
 
@@ -253,8 +297,14 @@ def _found_tile(facts: HeroFacts) -> Tile:
     if facts.found_share is None or not facts.num_noisy:
         value = prose(percent(facts.unforgettable))
         return Tile("Never forgotten", value, "learned, and answered as labelled ever after")
-    note = f"among the {count(facts.num_noisy)} highest mean losses (AUROC {auroc(facts.found_auroc)})"
+    note = f"among the {count(facts.num_noisy)} highest mean losses (AUROC {auroc(facts.found_auroc)}){_chance(facts)}"
     return Tile(f"{facts.words.noisy.capitalize()} found", prose(percent(facts.found_share)), note)
+
+
+def _chance(facts: HeroFacts) -> str:
+    """What drawing as many at random would find, where that is close or the ranking is poor."""
+    base, found = (facts.num_noisy or 0) / facts.num_examples, facts.found_auroc
+    return f"; by chance {percent(base)}" if base > 0.5 or (found is not None and found < TELLS_APART) else ""
 
 
 def _epoch(epoch: int | None) -> Prose:
@@ -272,6 +322,8 @@ def _found_share(view: RunView) -> float | None:
     if view.noisy is None or not 0 < view.noisy.sum() < view.num_examples or view.last_epoch == 0:
         return None
     losses = view.scores["mean_loss"].to_numpy(dtype=np.float64)
+    if np.isnan(losses).all():
+        return None
     k = int(view.noisy.sum())
     highest = np.argsort(-np.where(np.isnan(losses), -np.inf, losses), kind="stable")[:k]
     return float(view.noisy[highest].mean())

@@ -60,8 +60,8 @@ class Losses:
 
 def build(view: RunView) -> Section | Absent:
     """Quantile ribbons and a slice through them that a slider moves."""
-    if view.last_epoch == 0:
-        return Absent("loss", TITLE, QUESTION, prose("No epoch has been finished yet."))
+    if view.nothing is not None:
+        return Absent("loss", TITLE, QUESTION, prose(view.nothing))
     losses = _losses(view)
     if losses is None:
         return Absent("loss", TITLE, QUESTION, prose("No visit left a finite loss."))

@@ -97,8 +97,8 @@ def epoch_bins(last: int, most: int = MOST_BARS) -> np.ndarray:
 
 
 def _absent(view: RunView) -> str | None:
-    if view.last_epoch == 0:
-        return "No epoch has been finished yet."
+    if view.nothing is not None:
+        return view.nothing
     if view.scores["never_learned"].isna().all():
         return view.no_answers or "No visit left a usable answer."
     if view.scores["first_learned_epoch"].isna().all():

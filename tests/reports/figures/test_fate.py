@@ -33,3 +33,9 @@ def test_answers_of_every_kind_have_their_own_colour():
     scale = fate_map(blocks(), np.array([0, 1, 2])).data[0].colorscale
 
     assert len({colour for _, colour in scale}) == 5
+
+
+def test_names_of_blocks_stand_on_a_plate_of_the_page_s_colour():
+    plates = [note.bgcolor for note in fate_map(blocks(), np.array([0, 1, 2])).layout.annotations if "<b>" in note.text]
+
+    assert plates == ["rgba(255,255,255,0.88)"] * 2

@@ -1,8 +1,11 @@
 """The words and numbers at the top of the page."""
 
+from dataclasses import replace
+
 import pytest
 
 from probes_reports.sections.learning import build
+from probes_reports.sections.learning_words import hero_facts, lede, tiles
 from probes_reports.view import RunView
 from probes_reports.wording import percent, plain_text
 
@@ -75,3 +78,39 @@ def test_an_empty_group_has_no_line(make_run):
     names = [trace.name for trace in hero(make_run(noise="none")).section.plots()[0].wide.data if trace.name]
 
     assert names == ["test set", "clean examples"]
+
+
+def facts_of(run, **changes):
+    return replace(hero_facts(RunView(run)), **changes)
+
+
+def test_what_was_memorized_before_the_peak_is_told_first(small_run):
+    usual = facts_of(small_run)
+    late = replace(usual.key, noisy_memorized=2, peak=9)
+
+    text = plain_text(lede(replace(usual, key=late, noisy_at_memorized=1.0, true_at_peak=0.1)))
+
+    assert "By epoch 2 the network repeated 100% of the wrong labels. At epoch 9 it answered 10.0%" in text
+    assert "instead" not in text
+
+
+def test_without_validation_the_peak_of_true_labels_is_told(make_run):
+    run = make_run(metrics=False)
+
+    text = plain_text(hero(run).lede)
+
+    epoch, share = (run.summary()[f"noisy_true_label_peak{end}"] for end in ("_epoch", ""))
+    assert f"At epoch {epoch} the network answered {percent(share)} of those examples, the most of any epoch" in text
+
+
+def test_chance_is_told_where_most_labels_are_wrong_or_the_ranking_is_poor(small_run):
+    def note(**changes):
+        return tiles(facts_of(small_run, **changes))[3].note
+
+    assert "by chance" not in note(found_auroc=0.9)
+    assert note(found_auroc=0.55).endswith("; by chance 33.3%")
+    assert note(found_auroc=0.9, num_noisy=54).endswith("; by chance 90.0%")
+
+
+def test_a_run_that_goes_on_is_told_so_far(make_run):
+    assert " so far." in plain_text(hero(make_run(status="interrupted")).lede)
