@@ -8,7 +8,6 @@ import pytest
 from probes.errors import RunNotFoundError
 from probes_cli.runs import all_runs, chosen_run
 
-
 READABLE = '{"format_version": 1, "status": "complete", "measure": "online", "dataset": {"num_examples": 1}}'
 
 

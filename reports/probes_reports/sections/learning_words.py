@@ -283,9 +283,8 @@ def _memorized_tile(facts: HeroFacts) -> Tile:
 def _test_tile(facts: HeroFacts) -> Tile:
     if facts.final_test is None:
         value = prose(percent(facts.all_at_end))
-        return Tile(
-            "Answered as labelled", value, f"of the training examples at epoch {facts.key.last:,}; no test set recorded"
-        )
+        why = "no test set recorded" if facts.not_finite is None else "outputs not finite"
+        return Tile("Answered as labelled", value, f"of the training examples at epoch {facts.key.last:,}; {why}")
     final = percent(facts.final_test)
     if facts.peak_test is None:
         return Tile("Test accuracy", prose(final), f"after epoch {facts.key.last:,}")
