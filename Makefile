@@ -25,7 +25,8 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(READY)
+bench: $(READY)  ## ratios against named rivals
+	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[bench]"
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
 
 clean:
