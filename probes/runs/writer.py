@@ -197,10 +197,11 @@ class RunWriter:
     def add_checksum(self, path: Path) -> None:
         """List a file that never changes again in SHA256SUMS, in the form `sha256sum -c` reads."""
         name = path.relative_to(self.path).as_posix()
+        running = hashlib.sha256()
         with open(path, "rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else ""
-            if not digest:  # Python 3.10
-                digest = hashlib.sha256(file.read()).hexdigest()
+            while block := file.read(1 << 20):
+                running.update(block)
+        digest = running.hexdigest()
         again = name in self._checksums
         self._checksums[name] = digest
         if again:
