@@ -22,10 +22,11 @@ PURE: set[str] = set()
 BELOW_TRAINING = {"signals", "scores", "data", "models", "runs", "trackers", "probing"}
 MAY_IMPORT = {
     "errors": PURE,
+    "user_code": PURE,
     "signals": PURE,
     "scores": PURE,
-    "data": PURE,
-    "models": PURE,
+    "data": {"user_code"},
+    "models": {"user_code"},
     "runs": {"scores"},
     "trackers": {"signals", "runs", "scores"},
     "probing": {"data", "runs", "scores"},

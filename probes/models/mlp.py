@@ -19,15 +19,30 @@ class MLP(nn.Sequential):
         num_classes: K.
         width: units of a hidden layer.
         depth: hidden layers.
+        dropout: share of hidden units left out in training.
+        batch_norm: normalise before each ReLU.
     """
 
-    def __init__(self, input_shape: tuple[int, ...], num_classes: int, *, width: int, depth: int) -> None:
+    def __init__(
+        self,
+        input_shape: tuple[int, ...],
+        num_classes: int,
+        *,
+        width: int,
+        depth: int,
+        dropout: float = 0.0,
+        batch_norm: bool = False,
+    ) -> None:
         super().__init__()
         self.sizes = [math.prod(input_shape), *[width] * depth, num_classes]
         self.add_module("flatten", nn.Flatten())
         for layer in range(1, depth + 1):
             self.add_module(f"hidden{layer}", nn.Linear(self.sizes[layer - 1], width))
+            if batch_norm:
+                self.add_module(f"norm{layer}", nn.BatchNorm1d(width))
             self.add_module(f"relu{layer}", nn.ReLU())
+            if dropout:
+                self.add_module(f"dropout{layer}", nn.Dropout(dropout))
         self.add_module("output", nn.Linear(self.sizes[-2], num_classes))
 
     @property
