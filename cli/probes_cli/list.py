@@ -74,8 +74,8 @@ def _noise_kinds() -> Rows:
 def _scores() -> Rows:
     from probes.scores.catalogue import CATALOGUE
 
-    keys = ("name", "label", "meaning", "formula", "direction", "scope", "needs", "source")
-    return [{key: getattr(score, key) for key in keys} for score in CATALOGUE.values()]
+    keys = ("name", "label", "meaning", "formula", "direction", "scope", "needs", "source", "when", "fewest_epochs")
+    return [{key: getattr(score, key) for key in (*keys, "default")} for score in CATALOGUE.values()]
 
 
 def _probes() -> Rows:

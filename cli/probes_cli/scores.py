@@ -46,11 +46,14 @@ def command(
     examples that were never learned.
     """
     from probes import open_run
+    from probes.scores.catalogue import CATALOGUE
 
     opened = open_run(chosen_run(run))
     frame = opened.scores(epochs=epochs)
+    if sort in CATALOGUE and sort not in frame:  # some are there by name only
+        frame[sort] = opened.scores(sort, epochs=epochs)[sort]
     if sort not in (*frame.columns, "example"):
-        raise unknown_name("column", sort, (*frame.columns, "example"))
+        raise unknown_name("column", sort, {*frame.columns, *CATALOGUE, "example"})
     if out is not None:
         _write(frame, out)
         say(f"Wrote {len(frame):,} examples to {out}")

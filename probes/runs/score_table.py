@@ -32,7 +32,7 @@ def score_table(
     Args:
         given_labels: int, (N,); -1 where unknown; None where none is known.
         labels: further columns of length N: `id`, `true_label`, `given_label`, `noisy`, `corruption`.
-        names: columns wanted; all by default.
+        names: columns wanted; by default all but the catalogue's scores that are there by name only.
         epochs: window (first, last), inclusive; the whole run by default.
         probe_scores: columns that probes add, indexed by example.
 
@@ -44,7 +44,8 @@ def score_table(
     added = [] if probe_scores is None else list(probe_scores.columns)
     tail = [name for name in labels if name != "id"]
     known = [*CATALOGUE, *added, *tail]
-    wanted = known if names is None else [names] if isinstance(names, str) else list(names)
+    unasked = [name for name in known if name not in CATALOGUE or CATALOGUE[name].default]
+    wanted = unasked if names is None else [names] if isinstance(names, str) else list(names)
     for name in wanted:
         if name not in known and name != "id":
             raise unknown_name("score", name, known)
@@ -111,6 +112,8 @@ def _as_column(score: Score, values: np.ndarray, window: Sequence[int]) -> Any:
 
     if score.kind == "value":
         return np.asarray(values, dtype=np.float64)
+    if score.kind == "category":
+        return pd.Categorical.from_codes(values, pd.Index(score.categories))
     missing = np.asarray(values) < 0
     if score.kind == "flag":
         return pd.arrays.BooleanArray(np.where(missing, 0, values).astype(bool), missing)

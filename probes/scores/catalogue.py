@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from probes.scores.beta_mixture import noise_probability_bmm
 from probes.scores.cartography import confidence, correctness, variability
 from probes.scores.error_norms import el2n, mean_entropy
 from probes.scores.forgetting import forgetting_events, never_learned, unforgettable
@@ -15,6 +16,7 @@ from probes.scores.learning_times import first_learned_epoch, learned_epoch
 from probes.scores.losses import final_loss, mean_loss
 from probes.scores.margins import aum
 from probes.scores.mixtures import noise_probability
+from probes.scores.regions import REGIONS, regions
 from probes.scores.visits import total_visits
 
 __all__ = ["CATALOGUE", "Score"]
@@ -30,12 +32,17 @@ class Score:
         meaning: one short phrase.
         formula: in the notation of docs/scores.md.
         direction: which end is suspicious, `high` or `low`; None where neither is.
-        kind: `count`, `epoch`, `flag` or `value`: Int64, Int64, boolean or float64 in the table.
+        kind: `count`, `epoch`, `flag`, `value` or `category`: Int64, Int64, boolean, float64 or the names of
+            `categories` in the table.
         scope: `example`: a function of trajectories (E, n), mapped over blocks of examples;
             `dataset`: a function of finished columns (N,).
         needs: trajectories, or columns, in the order of the function's arguments.
         source: who defined it; says so where the published form is online.
         function: the pure function.
+        when: which epochs to read it over.
+        fewest_epochs: with fewer it says nothing.
+        default: whether `scores()` has it unasked; the others are there by name.
+        categories: names of the values 0, 1, ... of a `category`.
     """
 
     name: str
@@ -43,11 +50,15 @@ class Score:
     meaning: str
     formula: str
     direction: Literal["high", "low"] | None
-    kind: Literal["count", "epoch", "flag", "value"]
+    kind: Literal["count", "epoch", "flag", "value", "category"]
     scope: Literal["example", "dataset"]
     needs: tuple[str, ...]
     source: str
     function: Callable[..., np.ndarray]
+    when: str
+    fewest_epochs: int
+    default: bool = True
+    categories: tuple[str, ...] = ()
 
 
 _SCORES = (
@@ -62,6 +73,8 @@ _SCORES = (
         ("correct",),
         "Toneva et al., ICLR 2019, section 3; published counts are online",
         forgetting_events,
+        when="over the whole run: the order settles slowly",
+        fewest_epochs=25,
     ),
     Score(
         "first_learned_epoch",
@@ -74,6 +87,8 @@ _SCORES = (
         ("correct",),
         "Toneva et al., ICLR 2019, section 3; published times are online",
         first_learned_epoch,
+        when="over any window that reaches the validation peak",
+        fewest_epochs=5,
     ),
     Score(
         "learned_epoch",
@@ -86,6 +101,8 @@ _SCORES = (
         ("correct",),
         "Baldock et al., NeurIPS 2021 (iteration learned)",
         learned_epoch,
+        when="up to the validation peak",
+        fewest_epochs=5,
     ),
     Score(
         "never_learned",
@@ -98,6 +115,8 @@ _SCORES = (
         ("correct",),
         "Toneva et al., ICLR 2019, section 3",
         never_learned,
+        when="up to the validation peak",
+        fewest_epochs=5,
     ),
     Score(
         "unforgettable",
@@ -110,6 +129,8 @@ _SCORES = (
         ("correct",),
         "Toneva et al., ICLR 2019, section 3",
         unforgettable,
+        when="over the whole run",
+        fewest_epochs=25,
     ),
     Score(
         "correctness",
@@ -120,8 +141,10 @@ _SCORES = (
         "value",
         "example",
         ("correct",),
-        "Swayamdipta et al., EMNLP 2020, section 2",
+        "Swayamdipta et al., EMNLP 2020, section 2; Jiang et al., ICML 2021 (a proxy of the C-score)",
         correctness,
+        when="over the whole run or any part of it",
+        fewest_epochs=5,
     ),
     Score(
         "confidence",
@@ -132,8 +155,10 @@ _SCORES = (
         "value",
         "example",
         ("confidence",),
-        "Swayamdipta et al., EMNLP 2020, section 2",
+        "Swayamdipta et al., EMNLP 2020, section 2; Jiang et al., ICML 2021 (a proxy of the C-score)",
         confidence,
+        when="up to the validation peak",
+        fewest_epochs=2,
     ),
     Score(
         "variability",
@@ -146,6 +171,8 @@ _SCORES = (
         ("confidence",),
         "Swayamdipta et al., EMNLP 2020, section 2",
         variability,
+        when="over the whole run only: before interpolation it points the other way",
+        fewest_epochs=25,
     ),
     Score(
         "mean_loss",
@@ -156,8 +183,10 @@ _SCORES = (
         "value",
         "example",
         ("loss",),
-        "Arazo et al., ICML 2019; Jiang et al., ICML 2021",
+        "Arazo et al., ICML 2019; Jiang et al., ICML 2021 (a proxy of the C-score)",
         mean_loss,
+        when="up to the validation peak",
+        fewest_epochs=1,
     ),
     Score(
         "final_loss",
@@ -170,6 +199,8 @@ _SCORES = (
         ("loss",),
         "Han et al., NeurIPS 2018 (small-loss criterion)",
         final_loss,
+        when="at the validation peak: a window that ends there",
+        fewest_epochs=1,
     ),
     Score(
         "aum",
@@ -182,6 +213,8 @@ _SCORES = (
         ("margin",),
         "Pleiss et al., NeurIPS 2020, section 3; published margins are online",
         aum,
+        when="up to the validation peak, or to the first drop of the learning rate",
+        fewest_epochs=2,
     ),
     Score(
         "el2n",
@@ -194,6 +227,8 @@ _SCORES = (
         ("el2n",),
         "Paul et al., NeurIPS 2021, definition 2.3",
         el2n,
+        when="at one early epoch: a window (t, t)",
+        fewest_epochs=1,
     ),
     Score(
         "mean_entropy",
@@ -206,6 +241,8 @@ _SCORES = (
         ("entropy",),
         "this project",
         mean_entropy,
+        when="over the whole run",
+        fewest_epochs=10,
     ),
     Score(
         "noise_probability",
@@ -218,6 +255,39 @@ _SCORES = (
         ("mean_loss",),
         "Arazo et al., ICML 2019, section 3.1; Li et al., ICLR 2020",
         noise_probability,
+        when="up to the validation peak",
+        fewest_epochs=1,
+    ),
+    Score(
+        "noise_probability_bmm",
+        "noise probability, Betas",
+        "two-Beta mixture on mean loss",
+        "posterior of the higher of two Betas on the scaled mean loss, constant after its maximum",
+        "high",
+        "value",
+        "dataset",
+        ("mean_loss",),
+        "Arazo et al., ICML 2019, section 3.1",
+        noise_probability_bmm,
+        when="up to the validation peak",
+        fewest_epochs=1,
+        default=False,
+    ),
+    Score(
+        "region",
+        "region of the data map",
+        "easy, hard or ambiguous",
+        "ambiguous: variability above its 2/3 quantile; else easy: confidence >= 0.5, hard: below",
+        None,
+        "category",
+        "dataset",
+        ("confidence", "variability"),
+        "Swayamdipta et al., EMNLP 2020, section 3, who draw no borders; the borders are this project's",
+        regions,
+        when="over few epochs; in long runs wrong labels become ambiguous",
+        fewest_epochs=2,
+        default=False,
+        categories=REGIONS,
     ),
     Score(
         "visits",
@@ -230,6 +300,8 @@ _SCORES = (
         ("visits", "loss"),
         "this project",
         total_visits,
+        when="before trusting any other",
+        fewest_epochs=1,
     ),
 )
 

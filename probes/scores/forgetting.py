@@ -7,22 +7,26 @@ import numpy as np
 __all__ = ["forgetting_events", "never_learned", "unforgettable"]
 
 
-def forgetting_events(correct: np.ndarray) -> np.ndarray:
+def forgetting_events(correct: np.ndarray, *, never_learned: float = 0) -> np.ndarray:
     """Count how often training unlearns each example.
 
     A forgetting event: the given label was predicted at the example's previous visited epoch and is
-    not at this one. A never-learned example has none; `never_learned` tells it apart from an
-    unforgettable one.
+    not at this one. An example counts as wrong before its first visit, so the first right prediction
+    is a learning event and never a forgetting one. A never-learned example has no events;
+    `never_learned` tells it apart from an unforgettable one.
 
     Args:
         correct: int8, (E, N); 1 or 0 per epoch and example, -1 where it was not visited.
+        never_learned: what a never-learned example gets in place of its 0 events. Toneva et al. sort it
+            last: `math.inf` as in the paper, E (the number of presentations) as in their code. The code of
+            dataset cartography says 1000.
 
     Returns:
-        int32, (N,); -1 where never visited.
+        int32, (N,); -1 where never visited. float64 where `never_learned` is not an int.
 
     Source:
         Toneva et al., ICLR 2019, section 3, https://arxiv.org/abs/1812.05159, who count online, at each
-        presentation. Their code ranks never-learned examples as the most forgotten; here callers choose.
+        presentation: of repeated visits in an epoch each is one there, and the last one stands here.
 
     Example:
         >>> forgetting_events(np.array([[0], [1], [1], [0], [1], [0]], dtype=np.int8))
@@ -33,7 +37,11 @@ def forgetting_events(correct: np.ndarray) -> np.ndarray:
     for now in correct:
         events += (before == 1) & (now == 0)
         before = np.where(now >= 0, now, before)
-    return np.where(before >= 0, events, np.int32(-1))
+    if not isinstance(never_learned, (int, np.integer)):
+        events = events.astype(np.float64)
+    events[~(correct == 1).any(axis=0)] = never_learned
+    events[before < 0] = -1
+    return events
 
 
 def never_learned(correct: np.ndarray) -> np.ndarray:

@@ -35,6 +35,18 @@ def test_a_score_whose_high_end_is_suspicious_is_sorted_downwards(probe, small_r
     assert "highest mean_loss first" in answer.stderr
 
 
+@pytest.mark.parametrize("column", ["noise_probability_bmm", "region"])
+def test_a_score_that_is_there_by_name_only_is_sorted_by_and_shown(probe, small_run, column):
+    expected = open_run(small_run).scores(column, epochs=(2, 3))[column]
+    rows = records(probe("scores", "--sort", column, "--epochs", "2-3", "--top", "1400", "--json"))
+
+    order = {"easy": 0, "hard": 1, "ambiguous": 2} if column == "region" else None
+    ranks = [order[row[column]] if order else -row[column] for row in rows]
+    assert ranks == sorted(ranks)
+    assert [row[column] for row in sorted(rows, key=lambda row: row["example"])] == expected.tolist()
+    assert column in probe("scores", "--sort", column, "--top", "2").stdout.splitlines()[0].split()
+
+
 def test_never_learned_ranks_above_every_epoch(probe, small_run):
     scores = open_run(small_run).scores()
     learned = [

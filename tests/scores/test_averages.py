@@ -50,3 +50,31 @@ def test_unusable_visits_count_only_beside_usable_ones():
     loss = np.array([[NAN, NAN, NAN], [0.5, NAN, NAN]])
 
     assert total_visits(visits, loss).tolist() == [3, -1, -1]
+
+
+def test_correctness_may_be_a_count():
+    correct = np.array([[1, -1, 0], [1, -1, -1], [0, -1, -1]], dtype=np.int8)
+
+    assert correctness(correct, count=True).tolist() == [2, -1, 0]
+    assert correctness(correct)[[0, 2]].tolist() == [2 / 3, 0.0]
+
+
+def test_variability_may_have_its_interval_added():
+    """Probabilities 0.2 and 0.6: variance 0.04 over 2 epochs, so sqrt(0.04 + 0.0016); with one epoch there is none."""
+    probability = np.array([[0.2, 0.5, NAN], [0.6, NAN, NAN], [NAN, NAN, NAN]])
+
+    widened = variability(probability, interval=True)
+
+    assert widened == pytest.approx([math.sqrt(0.0416), NAN, NAN], nan_ok=True)
+    assert variability(probability) == pytest.approx([0.2, 0.0, NAN], nan_ok=True)
+
+
+def test_el2n_may_be_read_at_one_epoch():
+    norms = np.array([[0.5, NAN], [1.0, 0.25]], dtype=np.float32)
+
+    assert np.array_equal(el2n(norms, epoch=1), [0.5, NAN], equal_nan=True)
+    assert el2n(norms, epoch=2).tolist() == [1.0, 0.25]
+    assert el2n(norms).tolist() == [0.75, 0.25]
+    for epoch in (0, 3, -1):
+        with pytest.raises(ValueError, match=f"epoch must lie in 1 to 2, got {epoch}"):
+            el2n(norms, epoch=epoch)

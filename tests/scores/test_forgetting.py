@@ -1,5 +1,6 @@
 """Forgetting events by hand, against the definition on random histories, and with missing visits."""
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -57,3 +58,22 @@ def test_never_visited_is_missing():
     assert forgetting_events(never).tolist() == [-1]
     assert never_learned(never).tolist() == [-1]
     assert unforgettable(never).tolist() == [-1]
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype"), [(0, np.int32), (4, np.int32), (1000, np.int32), (math.inf, np.float64), (math.nan, np.float64)]
+)
+def test_never_learned_examples_get_the_value_asked_for(value, dtype):
+    """Published codes say T, 1000 or infinity; the other examples keep their counts, and missing stays missing."""
+    histories = np.hstack([column(0, 0, 0, 0), column(1, 0, 1, 1), column(1, 1, 1, 1), column(-1, -1, -1, -1)])
+
+    events = forgetting_events(histories, never_learned=value)
+
+    assert events.dtype == dtype
+    assert np.array_equal(events, [value, 1, 0, -1], equal_nan=True)
+
+
+def test_a_first_right_answer_is_no_event():
+    """The answer before the first visit counts as wrong: a learning event, which is not counted here."""
+    assert forgetting_events(column(0, 1)).tolist() == [0]
+    assert forgetting_events(column(-1, 1, 0)).tolist() == [1]

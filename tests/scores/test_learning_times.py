@@ -43,3 +43,11 @@ def test_never_visited_and_no_epochs_are_missing():
     assert learned_epoch(column(-1, -1)).tolist() == [-1]
     assert learned_epoch(np.empty((0, 2), dtype=np.int8)).tolist() == [-1, -1]
     assert first_learned_epoch(np.empty((0, 2), dtype=np.int8)).tolist() == [-1, -1]
+
+
+def test_examples_never_learned_get_the_value_asked_for():
+    """E + 1 ranks them last; those never visited stay missing."""
+    histories = np.hstack([column(0, 0, 0), column(1, 1, 0), column(0, 1, 1), column(-1, -1, -1)])
+
+    assert first_learned_epoch(histories, never=4).tolist() == [4, 1, 2, -1]
+    assert learned_epoch(histories, never=4).tolist() == [4, 4, 2, -1]
