@@ -8,32 +8,11 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional
-from torch.utils.data import DataLoader, Dataset, TensorDataset, default_collate
+from torch.utils.data import DataLoader, TensorDataset, default_collate
 
 from probes import ExampleTracker, open_run
 
 N, CLASSES = 23, 3
-
-
-class Own(Dataset):
-    """Every item carries its own position: what an index can be checked against."""
-
-    def __init__(self, size=N, start=0):
-        self.size, self.start = size, start
-
-    def __len__(self):
-        return self.size
-
-    def __getitem__(self, index):
-        if not -self.size <= index < self.size:
-            raise IndexError(index)
-        return torch.tensor(float(self.start + index)), (self.start + index) % CLASSES
-
-
-def logits_for(x, scale=1.0):
-    """(B, K) with a margin that tells the example: the given label's logit is position + 1, the others 0."""
-    x = torch.atleast_1d(x)
-    return functional.one_hot(x.long() % CLASSES, CLASSES) * (x[:, None] + 1) * scale
 
 
 def train(loader, criterion, epochs=1):
@@ -43,16 +22,6 @@ def train(loader, criterion, epochs=1):
         for x, y in loader:
             loss = criterion(model(x[:, None]), y)
             loss.mean().backward()
-
-
-@pytest.fixture(autouse=True)
-def seeded():
-    torch.manual_seed(0)
-
-
-@pytest.fixture
-def tracker():
-    return ExampleTracker(N)
 
 
 class Smooth(nn.Module):
@@ -73,12 +42,12 @@ class Smooth(nn.Module):
     ],
 )
 @pytest.mark.parametrize("call", ["positional", "keywords", "mixed"])
-def test_the_recorded_loss_is_the_plain_cross_entropy(tracker, criterion, call):
+def test_the_recorded_loss_is_the_plain_cross_entropy(tracker, criterion, call, own):
     model = nn.Linear(1, CLASSES)
     names = ("logits", "targets") if isinstance(criterion, Smooth) else ("input", "target")
     tracker.attach(criterion)
 
-    for x, y in tracker.watch(DataLoader(Own(), batch_size=4, shuffle=True)):
+    for x, y in tracker.watch(DataLoader(own(), batch_size=4, shuffle=True)):
         logits = model(x[:, None])
         if call == "positional":
             loss = criterion(logits, y)
@@ -93,12 +62,12 @@ def test_the_recorded_loss_is_the_plain_cross_entropy(tracker, criterion, call):
     assert tracker.trajectory("loss")[0] == pytest.approx(expected.detach().numpy(), rel=1e-5)
 
 
-def test_a_binary_loss(tracker):
+def test_a_binary_loss(tracker, own):
     criterion = nn.BCEWithLogitsLoss(pos_weight=torch.tensor([3.0]))
     tracker.attach(criterion)
     model = nn.Linear(1, 1)
 
-    for x, y in tracker.watch(DataLoader(Own(), batch_size=4, shuffle=True)):
+    for x, y in tracker.watch(DataLoader(own(), batch_size=4, shuffle=True)):
         criterion(model(x[:, None]).squeeze(1), (y == 1).float()).backward()
 
     z = model(torch.arange(float(N))[:, None])[:, 0].double()
@@ -108,7 +77,7 @@ def test_a_binary_loss(tracker):
     assert tracker.trajectory("loss")[0] == pytest.approx(expected.detach().numpy(), rel=1e-5)
 
 
-def test_attached_and_updated_recordings_are_equal():
+def test_attached_and_updated_recordings_are_equal(own):
     attached, updated = ExampleTracker(N), ExampleTracker(N)
     criterion = nn.CrossEntropyLoss()
     attached.attach(criterion)
@@ -116,7 +85,7 @@ def test_attached_and_updated_recordings_are_equal():
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
 
     for _ in range(3):
-        for x, y in attached.watch(updated.watch(DataLoader(Own(), batch_size=4, shuffle=True))):
+        for x, y in attached.watch(updated.watch(DataLoader(own(), batch_size=4, shuffle=True))):
             logits = model(x[:, None])
             criterion(logits, y).backward()
             optimizer.step()
@@ -125,13 +94,13 @@ def test_attached_and_updated_recordings_are_equal():
     pd.testing.assert_frame_equal(attached.scores(), updated.scores())
 
 
-def test_validation_and_second_losses_are_ignored(tracker):
+def test_validation_and_second_losses_are_ignored(tracker, own):
     criterion = nn.CrossEntropyLoss()
     tracker.attach(criterion)
     model = nn.Linear(1, CLASSES)
-    validation = DataLoader(Own(8), batch_size=4)
+    validation = DataLoader(own(8), batch_size=4)
 
-    for x, y in tracker.watch(DataLoader(Own(), batch_size=4, shuffle=True)):
+    for x, y in tracker.watch(DataLoader(own(), batch_size=4, shuffle=True)):
         with torch.no_grad():
             criterion(torch.zeros(4, CLASSES), torch.zeros(4, dtype=int))  # looked at before the batch itself
         logits = model(x[:, None])
@@ -147,12 +116,12 @@ def test_validation_and_second_losses_are_ignored(tracker):
     assert tracker.trajectory("visits").tolist() == [[1] * N]
 
 
-def test_validation_after_a_break_is_not_taken_for_the_batch_left_behind(tracker):
+def test_validation_after_a_break_is_not_taken_for_the_batch_left_behind(tracker, own):
     """`if step == limit: break` before the loss: the batch was given, but never used."""
     criterion = nn.CrossEntropyLoss()
     tracker.attach(criterion)
     model = nn.Linear(1, CLASSES)
-    for step, (x, y) in enumerate(tracker.watch(DataLoader(Own(), batch_size=4))):
+    for step, (x, y) in enumerate(tracker.watch(DataLoader(own(), batch_size=4))):
         if step == 2:
             break
         criterion(model(x[:, None]), y).backward()
@@ -162,13 +131,13 @@ def test_validation_after_a_break_is_not_taken_for_the_batch_left_behind(tracker
     assert np.flatnonzero(tracker.trajectory("visits")[0] > 0).tolist() == list(range(8))
 
 
-def test_gradients_accumulated_over_batches(tracker):
+def test_gradients_accumulated_over_batches(tracker, own):
     criterion = nn.CrossEntropyLoss()
     tracker.attach(criterion)
     model = nn.Linear(1, CLASSES)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
 
-    for step, (x, y) in enumerate(tracker.watch(DataLoader(Own(), batch_size=2, shuffle=True))):
+    for step, (x, y) in enumerate(tracker.watch(DataLoader(own(), batch_size=2, shuffle=True))):
         (criterion(model(x[:, None]), y) / 4).backward()
         if step % 4 == 3:
             optimizer.step()
@@ -177,22 +146,22 @@ def test_gradients_accumulated_over_batches(tracker):
     assert tracker.trajectory("visits").tolist() == [[1] * N]
 
 
-def test_attaching_twice_is_harmless(tracker):
+def test_attaching_twice_is_harmless(tracker, own):
     criterion = nn.CrossEntropyLoss()
     tracker.attach(criterion)
     tracker.attach(criterion)
 
-    train(tracker.watch(DataLoader(Own(), batch_size=4)), criterion)
+    train(tracker.watch(DataLoader(own(), batch_size=4)), criterion)
 
     assert tracker.trajectory("visits").tolist() == [[1] * N]
     assert len(criterion._forward_hooks) == 1
 
 
 @pytest.mark.parametrize("end", ["detach", "close"])
-def test_detaching_leaves_criterion_and_loader_as_they_were(tracker, end):
+def test_detaching_leaves_criterion_and_loader_as_they_were(tracker, end, own):
     criterion = nn.CrossEntropyLoss()
     tracker.attach(criterion)
-    loader = tracker.watch(DataLoader(Own(), batch_size=4))
+    loader = tracker.watch(DataLoader(own(), batch_size=4))
     train(loader, criterion)
 
     getattr(tracker, end)()
@@ -203,10 +172,10 @@ def test_detaching_leaves_criterion_and_loader_as_they_were(tracker, end):
     assert tracker.trajectory("visits").tolist() == [[1] * N]
 
 
-def test_detaching_inside_a_loop_lets_it_go_on(tracker):
+def test_detaching_inside_a_loop_lets_it_go_on(tracker, own, logits_for):
     criterion = nn.CrossEntropyLoss()
     tracker.attach(criterion)
-    for step, (x, y) in enumerate(tracker.watch(DataLoader(Own(), batch_size=4))):
+    for step, (x, y) in enumerate(tracker.watch(DataLoader(own(), batch_size=4))):
         if step == 2:
             tracker.detach()
         criterion(logits_for(x).requires_grad_(), y)
@@ -216,11 +185,11 @@ def test_detaching_inside_a_loop_lets_it_go_on(tracker):
     assert np.flatnonzero(tracker.trajectory("visits")[0] > 0).tolist() == list(range(8))
 
 
-def test_a_tracker_can_attach_and_watch_again(tracker):
+def test_a_tracker_can_attach_and_watch_again(tracker, own):
     criterion = nn.CrossEntropyLoss()
     for _ in range(2):
         tracker.attach(criterion)
-        train(tracker.watch(DataLoader(Own(), batch_size=4)), criterion)
+        train(tracker.watch(DataLoader(own(), batch_size=4)), criterion)
         tracker.detach()
 
     assert tracker.trajectory("visits").tolist() == [[1] * N] * 2
@@ -241,9 +210,9 @@ def test_two_lines_record_a_run(tmp_path):
     assert run.given_labels.tolist() == [i % CLASSES for i in range(N)]
 
 
-def test_says_when_the_loader_iterated_is_not_the_watched_one(tracker):
+def test_says_when_the_loader_iterated_is_not_the_watched_one(tracker, own):
     criterion = nn.CrossEntropyLoss()
-    loader = DataLoader(Own(), batch_size=4)
+    loader = DataLoader(own(), batch_size=4)
     tracker.watch(loader)
     tracker.attach(criterion)
     train(loader, criterion)
@@ -252,11 +221,11 @@ def test_says_when_the_loader_iterated_is_not_the_watched_one(tracker):
         assert tracker.scores()["visits"].isna().all()
 
 
-def test_nothing_is_said_of_validation_before_training(tracker):
+def test_nothing_is_said_of_validation_before_training(tracker, own):
     criterion = nn.CrossEntropyLoss()
     tracker.attach(criterion)
-    loader = tracker.watch(DataLoader(Own(), batch_size=4))
-    train(DataLoader(Own(8)), criterion)
+    loader = tracker.watch(DataLoader(own(), batch_size=4))
+    train(DataLoader(own(8)), criterion)
     train(loader, criterion)
 
     with warnings.catch_warnings():
@@ -274,10 +243,10 @@ def collate(change):
 
 @pytest.mark.parametrize("change", [lambda items: items[1:], lambda items: [*items, items[0]]])
 @pytest.mark.parametrize("how", ["update", "attach"])
-def test_a_collate_function_that_drops_or_adds_examples_is_found(tracker, change, how):
+def test_a_collate_function_that_drops_or_adds_examples_is_found(tracker, change, how, own, logits_for):
     criterion = nn.CrossEntropyLoss()
     tracker.attach(criterion)
-    loader = tracker.watch(DataLoader(Own(), batch_size=4, collate_fn=collate(change)))
+    loader = tracker.watch(DataLoader(own(), batch_size=4, collate_fn=collate(change)))
 
     with pytest.raises(ValueError, match=r"drew 4 examples, but logits has [35] rows.*[Pp]ass the index"):
         for x, y in loader:
@@ -303,14 +272,14 @@ def test_says_what_attach_cannot_use(tracker, criterion, message):
         tracker.attach(criterion)
 
 
-def test_an_attached_criterion_wants_the_logits_themselves(tracker):
+def test_an_attached_criterion_wants_the_logits_themselves(tracker, own, logits_for):
     class Outer(nn.Module):
         def forward(self, outputs, targets):
             return functional.cross_entropy(outputs[0], targets)
 
     criterion = Outer()
     tracker.attach(criterion)
-    for x, y in tracker.watch(DataLoader(Own(), batch_size=4)):
+    for x, y in tracker.watch(DataLoader(own(), batch_size=4)):
         with pytest.raises(TypeError, match=r"as criterion\(logits, targets\), got tuple"):
             criterion((logits_for(x),), y)
         break

@@ -4,13 +4,11 @@ What is tested here leans on private attributes of torch's DataLoader; it has pa
 """
 
 import copy
-import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from torch.nn import functional
 from torch.utils.data import (
     BatchSampler,
     DataLoader,
@@ -28,27 +26,13 @@ N, CLASSES = 23, 3
 REUSED = "batch sampler that reuses its list"  # with workers and unwatched, its batches are a matter of luck
 
 
-class Own(Dataset):
-    """Every item carries its own position: what an index can be checked against."""
-
-    def __init__(self, size=N, start=0):
-        self.size, self.start = size, start
-
-    def __len__(self):
-        return self.size
-
-    def __getitem__(self, index):
-        if not -self.size <= index < self.size:
-            raise IndexError(index)
-        return torch.tensor(float(self.start + index)), (self.start + index) % CLASSES
-
-
-class ByList(Own):
+class ByList(Dataset):
     """Fetches a list of positions at once."""
 
+    def __len__(self):
+        return N
+
     def __getitem__(self, index):
-        if isinstance(index, int):
-            return super().__getitem__(index)
         index = torch.as_tensor(index)
         return index.float(), index % CLASSES
 
@@ -90,31 +74,6 @@ class Arrays(Sampler):
             yield self.wrap(order[start : start + 5])
 
 
-def logits_for(x, scale=1.0):
-    """(B, K) with a margin that tells the example: the given label's logit is position + 1, the others 0."""
-    x = torch.atleast_1d(x)
-    return functional.one_hot(x.long() % CLASSES, CLASSES) * (x[:, None] + 1) * scale
-
-
-def play(tracker, loader, stop=None):
-    """One pass that lets the tracker find the index itself; the positions really seen, in order."""
-    seen = []
-    for step, (x, y) in enumerate(loader):
-        if step == stop:
-            break
-        tracker.update(logits=logits_for(x), targets=torch.atleast_1d(torch.as_tensor(y)))
-        seen += torch.atleast_1d(x).int().tolist()
-    return seen
-
-
-def right(tracker, epoch=-1):
-    """Positions recorded in an epoch, each of whose margins was its own."""
-    margin = tracker.trajectory("margin")[epoch]
-    found = np.flatnonzero(np.isfinite(margin))
-    assert margin[found].tolist() == (found + 1).tolist()
-    return found.tolist()
-
-
 def sampler_loaders():
     weights = WeightedRandomSampler(np.linspace(0.1, 1, N).tolist(), 40)
     yield "sequential", lambda: {"batch_size": 4}
@@ -145,27 +104,13 @@ IN_WORKERS = ("shuffled", REUSED, "weighted, with repeats", "no batches")
 CONFIGURATIONS = [(s, w) for s in SAMPLERS for w in WORKERS if w == "no workers" or s in IN_WORKERS]
 
 
-@pytest.fixture(autouse=True)
-def seeded_and_quiet():
-    """Some machines have fewer processors than these tests have workers."""
-    torch.manual_seed(0)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="This DataLoader will create")
-        yield
-
-
-@pytest.fixture
-def tracker():
-    return ExampleTracker(N)
-
-
 # Whatever the loader, the right index
 
 
 @pytest.mark.parametrize(("sampler", "workers"), CONFIGURATIONS)
-def test_indices_are_those_of_the_batch(tracker, sampler, workers):
+def test_indices_are_those_of_the_batch(tracker, sampler, workers, own, play, right):
     """Two whole passes around one that is left early, while workers have more batches ready."""
-    loader = tracker.watch(DataLoader(Own(), **SAMPLERS[sampler](), **WORKERS[workers]))
+    loader = tracker.watch(DataLoader(own(), **SAMPLERS[sampler](), **WORKERS[workers]))
 
     seen = [play(tracker, loader), play(tracker, loader, stop=2), play(tracker, loader)]
 
@@ -175,7 +120,7 @@ def test_indices_are_those_of_the_batch(tracker, sampler, workers):
 
 
 @pytest.mark.parametrize("workers", WORKERS)
-def test_a_sampler_of_lists_without_batching(tracker, workers):
+def test_a_sampler_of_lists_without_batching(tracker, workers, play, right):
     sampler = BatchSampler(RandomSampler(range(N)), 4, drop_last=False)
     loader = tracker.watch(DataLoader(ByList(), batch_size=None, sampler=sampler, **WORKERS[workers]))
 
@@ -184,16 +129,16 @@ def test_a_sampler_of_lists_without_batching(tracker, workers):
     assert right(tracker) == list(range(N))
 
 
-def test_one_example_outside_a_batch(tracker):
+def test_one_example_outside_a_batch(tracker, own, logits_for, right):
     """With batch_size=None a loop may well see logits (K,) and a target ()."""
-    for x, y in tracker.watch(DataLoader(Own(), batch_size=None)):
+    for x, y in tracker.watch(DataLoader(own(), batch_size=None)):
         tracker.update(logits=logits_for(x)[0], targets=y)
 
     assert right(tracker) == list(range(N))
 
 
-def test_positions_in_a_subset_are_the_subsets_own():
-    subset = Subset(Own(), [7, 3, 19])
+def test_positions_in_a_subset_are_the_subsets_own(own, logits_for):
+    subset = Subset(own(), [7, 3, 19])
     tracker = ExampleTracker(3)
 
     for x, y in tracker.watch(DataLoader(subset, batch_size=2)):
@@ -202,34 +147,34 @@ def test_positions_in_a_subset_are_the_subsets_own():
     assert tracker.trajectory("margin").tolist() == [[8, 4, 20]]
 
 
-def test_positions_need_no_ids():
+def test_positions_need_no_ids(own, play, right):
     """With ids `update` takes ids, but a sampler draws positions."""
     tracker = ExampleTracker(N, ids=[100 + i for i in range(N)])
 
-    play(tracker, tracker.watch(DataLoader(Own(), batch_size=4, shuffle=True)))
+    play(tracker, tracker.watch(DataLoader(own(), batch_size=4, shuffle=True)))
 
     assert right(tracker) == list(range(N))
     assert tracker.scores()["id"].tolist() == [100 + i for i in range(N)]
 
 
-def test_agrees_with_the_index_in_the_batch():
+def test_agrees_with_the_index_in_the_batch(own, logits_for, play):
     """The same order through `with_index`, the slow and obvious way."""
     watched, told = ExampleTracker(N), ExampleTracker(N)
     for _ in range(3):
         torch.manual_seed(5)
-        play(watched, watched.watch(DataLoader(Own(), batch_size=4, shuffle=True, num_workers=2)))
+        play(watched, watched.watch(DataLoader(own(), batch_size=4, shuffle=True, num_workers=2)))
         torch.manual_seed(5)
-        for x, y, index in DataLoader(with_index(Own()), batch_size=4, shuffle=True):
+        for x, y, index in DataLoader(with_index(own()), batch_size=4, shuffle=True):
             told.update(index, logits_for(x), y)
         told.end_epoch()
 
     pd.testing.assert_frame_equal(watched.scores(), told.scores())
 
 
-def test_a_dataset_that_does_not_tell_its_size(tracker):
+def test_a_dataset_that_does_not_tell_its_size(tracker, own, play, right):
     class Sizeless(Dataset):
         def __getitem__(self, index):
-            return Own()[index]
+            return own()[index]
 
     play(tracker, tracker.watch(DataLoader(Sizeless(), batch_size=4, sampler=[3, 1, 4, 5, 9])))
 
@@ -237,8 +182,8 @@ def test_a_dataset_that_does_not_tell_its_size(tracker):
 
 
 @pytest.mark.parametrize("workers", ["no workers", "two workers"])
-def test_a_batch_that_fails_to_load_shifts_nothing(tracker, workers):
-    class Broken(Own):
+def test_a_batch_that_fails_to_load_shifts_nothing(tracker, workers, own, logits_for, right):
+    class Broken(own):
         def __getitem__(self, index):
             if index == 9:
                 raise OSError("unreadable")
@@ -257,8 +202,8 @@ def test_a_batch_that_fails_to_load_shifts_nothing(tracker, workers):
     assert right(tracker) == [i for i in range(N) if not 8 <= i < 12]
 
 
-def test_a_sampler_of_something_else_than_positions_is_refused(tracker):
-    class Sized(Own):
+def test_a_sampler_of_something_else_than_positions_is_refused(tracker, own):
+    class Sized(own):
         def __getitem__(self, index):
             return super().__getitem__(index[0])
 
@@ -272,10 +217,10 @@ def test_a_sampler_of_something_else_than_positions_is_refused(tracker):
 
 
 @pytest.mark.parametrize(("sampler", "workers"), [c for c in CONFIGURATIONS if c[0] != REUSED or c[1] == "no workers"])
-def test_batches_and_their_random_order_are_as_unwatched(tracker, sampler, workers):
+def test_batches_and_their_random_order_are_as_unwatched(tracker, sampler, workers, own):
     def passes(watched):
         torch.manual_seed(11)
-        loader = DataLoader(Own(), **SAMPLERS[sampler](), **WORKERS[workers])
+        loader = DataLoader(own(), **SAMPLERS[sampler](), **WORKERS[workers])
         loader = tracker.watch(loader) if watched else loader
         found = [[(x.tolist(), torch.as_tensor(y).tolist()) for x, y in loader] for _ in range(2)]
         return found, torch.rand(1).item()
@@ -283,8 +228,8 @@ def test_batches_and_their_random_order_are_as_unwatched(tracker, sampler, worke
     assert passes(watched=True) == passes(watched=False)
 
 
-def test_a_watched_loader_has_the_loaders_attributes(tracker):
-    loader = DataLoader(Own(), batch_size=4, drop_last=True)
+def test_a_watched_loader_has_the_loaders_attributes(tracker, own):
+    loader = DataLoader(own(), batch_size=4, drop_last=True)
     watched = tracker.watch(loader)
 
     assert isinstance(watched, DataLoader)
@@ -301,8 +246,8 @@ def test_a_watched_loader_has_the_loaders_attributes(tracker):
 
 
 @pytest.mark.parametrize("workers", ["no workers", "persistent workers"])
-def test_iterating_leaves_no_trace_in_the_loader(tracker, workers):
-    loader = DataLoader(Own(), batch_size=4, shuffle=True, **WORKERS[workers])
+def test_iterating_leaves_no_trace_in_the_loader(tracker, workers, own, play):
+    loader = DataLoader(own(), batch_size=4, shuffle=True, **WORKERS[workers])
     before = {name: value for name, value in vars(loader).items() if name != "_iterator"}
 
     play(tracker, tracker.watch(loader), stop=2)
@@ -313,9 +258,9 @@ def test_iterating_leaves_no_trace_in_the_loader(tracker, workers):
     assert len(list(loader)) == len(loader)
 
 
-def test_workers_that_ran_before_the_loader_was_watched(tracker):
+def test_workers_that_ran_before_the_loader_was_watched(tracker, own, play, right):
     """Persistent workers keep the iterator that was made without us."""
-    loader = DataLoader(Own(), batch_size=4, shuffle=True, num_workers=1, persistent_workers=True)
+    loader = DataLoader(own(), batch_size=4, shuffle=True, num_workers=1, persistent_workers=True)
     next(iter(loader))
     watched = tracker.watch(loader)
 
@@ -343,26 +288,26 @@ class Renamed:
 
 
 @pytest.mark.parametrize("missing", ["_sampler_iter", "_rcvd_idx"])
-def test_an_unknown_iterator_is_an_error(tracker, monkeypatch, missing):
+def test_an_unknown_iterator_is_an_error(tracker, monkeypatch, missing, own):
     """As if a later torch had renamed what we lean on."""
     original = DataLoader.__iter__
     monkeypatch.setattr(DataLoader, "__iter__", lambda self: Renamed(original(self), missing))
 
     with pytest.raises(ProbeError, match=r"cannot follow the DataLoader of torch \d.*with_index"):
-        next(iter(tracker.watch(DataLoader(Own(), batch_size=4, num_workers=1))))
+        next(iter(tracker.watch(DataLoader(own(), batch_size=4, num_workers=1))))
 
 
-def test_an_unknown_loader_is_an_error(tracker, monkeypatch):
-    loader = DataLoader(Own(), batch_size=4)
+def test_an_unknown_loader_is_an_error(tracker, monkeypatch, own):
+    loader = DataLoader(own(), batch_size=4)
     monkeypatch.setattr(DataLoader, "batch_sampler", vars(loader).pop("batch_sampler"), raising=False)
 
     with pytest.raises(ProbeError, match="keeps its batch_sampler elsewhere"):
         iter(tracker.watch(loader))
 
 
-def test_an_iterator_that_draws_from_elsewhere_is_an_error(tracker, monkeypatch):
+def test_an_iterator_that_draws_from_elsewhere_is_an_error(tracker, monkeypatch, own):
     """A DataLoader that no longer asks for the sampler when an iterator is made."""
-    loader = DataLoader(Own(), batch_size=4)
+    loader = DataLoader(own(), batch_size=4)
     monkeypatch.setattr(DataLoader, "_index_sampler", loader.batch_sampler)
 
     with pytest.raises(ProbeError, match="does not draw from its sampler"):

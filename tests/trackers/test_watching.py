@@ -7,69 +7,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from torch.nn import functional
-from torch.utils.data import DataLoader, Dataset, IterableDataset
+from torch.utils.data import DataLoader, IterableDataset
 
 from probes import ExampleTracker, ProbeError
 
 N, CLASSES = 23, 3
 
 
-class Own(Dataset):
-    """Every item carries its own position: what an index can be checked against."""
-
-    def __init__(self, size=N, start=0):
-        self.size, self.start = size, start
-
-    def __len__(self):
-        return self.size
-
-    def __getitem__(self, index):
-        if not -self.size <= index < self.size:
-            raise IndexError(index)
-        return torch.tensor(float(self.start + index)), (self.start + index) % CLASSES
-
-
-def logits_for(x, scale=1.0):
-    """(B, K) with a margin that tells the example: the given label's logit is position + 1, the others 0."""
-    x = torch.atleast_1d(x)
-    return functional.one_hot(x.long() % CLASSES, CLASSES) * (x[:, None] + 1) * scale
-
-
-def play(tracker, loader, stop=None):
-    """One pass that lets the tracker find the index itself; the positions really seen, in order."""
-    seen = []
-    for step, (x, y) in enumerate(loader):
-        if step == stop:
-            break
-        tracker.update(logits=logits_for(x), targets=torch.atleast_1d(torch.as_tensor(y)))
-        seen += torch.atleast_1d(x).int().tolist()
-    return seen
-
-
-def right(tracker, epoch=-1):
-    """Positions recorded in an epoch, each of whose margins was its own."""
-    margin = tracker.trajectory("margin")[epoch]
-    found = np.flatnonzero(np.isfinite(margin))
-    assert margin[found].tolist() == (found + 1).tolist()
-    return found.tolist()
-
-
-@pytest.fixture(autouse=True)
-def seeded():
-    torch.manual_seed(0)
-
-
-@pytest.fixture
-def tracker():
-    return ExampleTracker(N)
-
-
 # Epochs
 
 
-def test_a_pass_that_runs_out_ends_the_epoch(tracker):
-    loader = tracker.watch(DataLoader(Own(), batch_size=4))
+def test_a_pass_that_runs_out_ends_the_epoch(tracker, own, play):
+    loader = tracker.watch(DataLoader(own(), batch_size=4))
 
     play(tracker, loader)
     play(tracker, loader)
@@ -81,36 +30,36 @@ def test_a_pass_that_runs_out_ends_the_epoch(tracker):
 @pytest.mark.parametrize(
     "ending", ["end_epoch", "scores", "state_dict", "close", "detach", "the next pass", "a pass over another loader"]
 )
-def test_an_epoch_left_early_is_ended_by(tracker, ending):
-    loader = tracker.watch(DataLoader(Own(), batch_size=4))
+def test_an_epoch_left_early_is_ended_by(tracker, ending, own, play, right):
+    loader = tracker.watch(DataLoader(own(), batch_size=4))
     play(tracker, loader, stop=2)
     if ending == "the next pass":
         play(tracker, loader)
     elif ending == "a pass over another loader":
-        play(tracker, tracker.watch(DataLoader(Own(), batch_size=5)))
+        play(tracker, tracker.watch(DataLoader(own(), batch_size=5)))
     else:
         getattr(tracker, ending)()
 
     assert right(tracker, 0) == list(range(8))
 
 
-def test_an_epoch_left_early_is_ended_by_trajectory(tracker):
-    play(tracker, tracker.watch(DataLoader(Own(), batch_size=4)), stop=2)
+def test_an_epoch_left_early_is_ended_by_trajectory(tracker, own, play):
+    play(tracker, tracker.watch(DataLoader(own(), batch_size=4)), stop=2)
 
     assert tracker.trajectory("loss").shape == (1, N)
 
 
-def test_an_epoch_left_by_an_exception_is_closed(tracker):
+def test_an_epoch_left_by_an_exception_is_closed(tracker, own, logits_for):
     with pytest.raises(RuntimeError, match="out of memory"):
-        for x, y in tracker.watch(DataLoader(Own(), batch_size=4)):
+        for x, y in tracker.watch(DataLoader(own(), batch_size=4)):
             tracker.update(logits=logits_for(x), targets=y)
             raise RuntimeError("out of memory")
 
     assert tracker.scores()["visits"].sum() == 4
 
 
-def test_looking_at_scores_inside_the_loop_ends_nothing(tracker):
-    for x, y in tracker.watch(DataLoader(Own(), batch_size=4)):
+def test_looking_at_scores_inside_the_loop_ends_nothing(tracker, own, logits_for):
+    for x, y in tracker.watch(DataLoader(own(), batch_size=4)):
         tracker.update(logits=logits_for(x), targets=y)
         tracker.scores()
         tracker.state_dict()
@@ -118,8 +67,8 @@ def test_looking_at_scores_inside_the_loop_ends_nothing(tracker):
     assert tracker.trajectory("visits").tolist() == [[1] * N]
 
 
-def test_end_epoch_inside_the_loop_starts_another(tracker):
-    for step, (x, y) in enumerate(tracker.watch(DataLoader(Own(), batch_size=4))):
+def test_end_epoch_inside_the_loop_starts_another(tracker, own, logits_for, right):
+    for step, (x, y) in enumerate(tracker.watch(DataLoader(own(), batch_size=4))):
         tracker.update(logits=logits_for(x), targets=y)
         if step % 2 == 1:
             tracker.end_epoch()
@@ -127,23 +76,23 @@ def test_end_epoch_inside_the_loop_starts_another(tracker):
     assert [right(tracker, epoch) for epoch in range(3)] == [[*range(8)], [*range(8, 16)], [*range(16, 23)]]
 
 
-def test_a_state_saved_after_a_break_goes_on_as_if_uninterrupted(tracker):
-    loader = tracker.watch(DataLoader(Own(), batch_size=4))
+def test_a_state_saved_after_a_break_goes_on_as_if_uninterrupted(tracker, own, play):
+    loader = tracker.watch(DataLoader(own(), batch_size=4))
     play(tracker, loader, stop=2)
     again = ExampleTracker(N)
     again.load_state_dict(tracker.state_dict())
 
     play(tracker, loader)
-    play(again, again.watch(DataLoader(Own(), batch_size=4)))
+    play(again, again.watch(DataLoader(own(), batch_size=4)))
 
     pd.testing.assert_frame_equal(again.scores(), tracker.scores())
 
 
-def test_a_state_loaded_after_a_break_is_not_cut_in_two(tracker):
+def test_a_state_loaded_after_a_break_is_not_cut_in_two(tracker, own, play):
     """The open epoch is the loaded one; the pass left before has no part in it."""
     saved = ExampleTracker(N)
     saved.update([22], [[1.0, 23.0, 0.0]], [1])
-    loader = tracker.watch(DataLoader(Own(), batch_size=4))
+    loader = tracker.watch(DataLoader(own(), batch_size=4))
     play(tracker, loader, stop=1)
 
     tracker.load_state_dict(saved.state_dict())
@@ -156,8 +105,8 @@ def test_a_state_loaded_after_a_break_is_not_cut_in_two(tracker):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_an_overtaken_pass_is_refused(tracker, workers):
-    loader = tracker.watch(DataLoader(Own(), batch_size=4, num_workers=workers))
+def test_an_overtaken_pass_is_refused(tracker, workers, own, play, right):
+    loader = tracker.watch(DataLoader(own(), batch_size=4, num_workers=workers))
     first = iter(loader)
     next(first)
 
@@ -168,8 +117,8 @@ def test_an_overtaken_pass_is_refused(tracker, workers):
 
 
 @pytest.mark.parametrize("taken", [1, 3])
-def test_a_batch_of_an_overtaken_pass_is_not_taken_for_one_of_the_new(tracker, taken):
-    loader = tracker.watch(DataLoader(Own(), batch_size=4))
+def test_a_batch_of_an_overtaken_pass_is_not_taken_for_one_of_the_new(tracker, taken, own, logits_for):
+    loader = tracker.watch(DataLoader(own(), batch_size=4))
     outer = iter(loader)
     next(outer)
     for x, y in outer:
@@ -183,9 +132,9 @@ def test_a_batch_of_an_overtaken_pass_is_not_taken_for_one_of_the_new(tracker, t
     assert tracker.trajectory("loss").shape == (0, N)
 
 
-def test_a_fresh_iterator_in_the_old_ones_place_is_right(tracker):
+def test_a_fresh_iterator_in_the_old_ones_place_is_right(tracker, own, logits_for, right):
     """`batches = iter(loader)` per epoch, a fixed number of steps: the old one is alive while the new one is made."""
-    loader = tracker.watch(DataLoader(Own(), batch_size=4))
+    loader = tracker.watch(DataLoader(own(), batch_size=4))
     for _ in range(3):
         batches = iter(loader)
         for _ in range(2):
@@ -196,9 +145,9 @@ def test_a_fresh_iterator_in_the_old_ones_place_is_right(tracker):
     assert [right(tracker, epoch) for epoch in range(3)] == [list(range(8))] * 3
 
 
-def test_persistent_workers_reset_by_the_loader_itself_are_noticed(tracker):
+def test_persistent_workers_reset_by_the_loader_itself_are_noticed(tracker, own):
     """Both iterators are one then, and torch restarts it."""
-    loader = DataLoader(Own(), batch_size=4, num_workers=1, persistent_workers=True)
+    loader = DataLoader(own(), batch_size=4, num_workers=1, persistent_workers=True)
     batches = iter(tracker.watch(loader))
     next(batches)
     next(iter(loader))
@@ -207,8 +156,8 @@ def test_persistent_workers_reset_by_the_loader_itself_are_noticed(tracker):
         next(batches)
 
 
-def test_a_loader_iterated_beside_its_watched_self_disturbs_nothing(tracker):
-    loader = DataLoader(Own(), batch_size=4, shuffle=True, num_workers=1)
+def test_a_loader_iterated_beside_its_watched_self_disturbs_nothing(tracker, own, logits_for, right):
+    loader = DataLoader(own(), batch_size=4, shuffle=True, num_workers=1)
 
     for (x, y), _ in zip(tracker.watch(loader), loader, strict=True):
         tracker.update(logits=logits_for(x), targets=y)
@@ -216,11 +165,11 @@ def test_a_loader_iterated_beside_its_watched_self_disturbs_nothing(tracker):
     assert right(tracker) == list(range(N))
 
 
-def test_two_trackers_watch_two_loaders_side_by_side():
+def test_two_trackers_watch_two_loaders_side_by_side(own, logits_for, right):
     one, other = ExampleTracker(N), ExampleTracker(30)
     loaders = (
-        one.watch(DataLoader(Own(), batch_size=4, shuffle=True)),
-        other.watch(DataLoader(Own(30), batch_size=5, shuffle=True, num_workers=2)),
+        one.watch(DataLoader(own(), batch_size=4, shuffle=True)),
+        other.watch(DataLoader(own(30), batch_size=5, shuffle=True, num_workers=2)),
     )
 
     for (x, y), (u, v) in zip(*loaders, strict=True):
@@ -231,10 +180,10 @@ def test_two_trackers_watch_two_loaders_side_by_side():
     assert right(other) == list(range(30))
 
 
-def test_two_trackers_watch_the_same_loader():
+def test_two_trackers_watch_the_same_loader(own, logits_for, right):
     """Two networks trained on the same batches, or each in passes of its own."""
     one, other = ExampleTracker(N), ExampleTracker(N)
-    loader = DataLoader(Own(), batch_size=4, shuffle=True)
+    loader = DataLoader(own(), batch_size=4, shuffle=True)
 
     for x, y in one.watch(other.watch(loader)):
         one.update(logits=logits_for(x), targets=y)
@@ -246,8 +195,8 @@ def test_two_trackers_watch_the_same_loader():
     assert [right(t, epoch) for t in (one, other) for epoch in (0, 1)] == [list(range(N))] * 4
 
 
-def test_watching_a_watched_loader_again_changes_nothing(tracker):
-    loader = tracker.watch(DataLoader(Own(), batch_size=4))
+def test_watching_a_watched_loader_again_changes_nothing(tracker, own, play, right):
+    loader = tracker.watch(DataLoader(own(), batch_size=4))
 
     assert tracker.watch(loader) is loader
     play(tracker, tracker.watch(loader))
@@ -257,17 +206,17 @@ def test_watching_a_watched_loader_again_changes_nothing(tracker):
 # Each batch once
 
 
-def test_indices_are_used_once(tracker):
+def test_indices_are_used_once(tracker, own, logits_for):
     with pytest.raises(ValueError, match="index is missing.*used once.*with_index"):
-        for x, y in tracker.watch(DataLoader(Own(), batch_size=4)):
+        for x, y in tracker.watch(DataLoader(own(), batch_size=4)):
             tracker.update(logits=logits_for(x), targets=y)
             tracker.update(logits=logits_for(x), targets=y)
 
     assert tracker.trajectory("visits")[0, :4].tolist() == [1] * 4
 
 
-def test_a_refused_batch_keeps_its_indices(tracker):
-    for x, y in tracker.watch(DataLoader(Own(), batch_size=4)):
+def test_a_refused_batch_keeps_its_indices(tracker, own, logits_for, right):
+    for x, y in tracker.watch(DataLoader(own(), batch_size=4)):
         with pytest.raises(ValueError, match="targets must lie in"):
             tracker.update(logits=logits_for(x), targets=y + 7)
         tracker.update(logits=logits_for(x), targets=y)
@@ -275,8 +224,8 @@ def test_a_refused_batch_keeps_its_indices(tracker):
     assert right(tracker) == list(range(N))
 
 
-def test_a_batch_may_be_taken_without_a_loop(tracker):
-    x, y = next(iter(tracker.watch(DataLoader(Own(), batch_size=4))))
+def test_a_batch_may_be_taken_without_a_loop(tracker, own, logits_for, right):
+    x, y = next(iter(tracker.watch(DataLoader(own(), batch_size=4))))
     tracker.update(logits=logits_for(x), targets=y)
 
     with pytest.raises(ValueError, match="index is missing"):
@@ -285,9 +234,9 @@ def test_a_batch_may_be_taken_without_a_loop(tracker):
 
 
 @pytest.mark.parametrize("when", ["before any pass", "after the last batch", "after a break", "never watched"])
-def test_without_a_batch_at_hand_the_index_is_asked_for(tracker, when):
+def test_without_a_batch_at_hand_the_index_is_asked_for(tracker, when, own, logits_for):
     if when != "never watched":
-        loader = tracker.watch(DataLoader(Own(), batch_size=4))
+        loader = tracker.watch(DataLoader(own(), batch_size=4))
     if when == "after the last batch":
         for x, y in loader:  # noqa: B007
             pass
@@ -299,15 +248,15 @@ def test_without_a_batch_at_hand_the_index_is_asked_for(tracker, when):
         tracker.update(logits=logits_for(torch.arange(4.0)), targets=torch.arange(4) % CLASSES)
 
 
-def test_batches_may_be_skipped(tracker):
-    for step, (x, y) in enumerate(tracker.watch(DataLoader(Own(), batch_size=4))):
+def test_batches_may_be_skipped(tracker, own, logits_for, right):
+    for step, (x, y) in enumerate(tracker.watch(DataLoader(own(), batch_size=4))):
         if step % 2:
             tracker.update(logits=logits_for(x), targets=y)
 
     assert right(tracker) == [*range(4, 8), *range(12, 16), *range(20, 23)]
 
 
-def test_a_loop_that_takes_batches_ahead_is_refused(tracker):
+def test_a_loop_that_takes_batches_ahead_is_refused(tracker, own, logits_for):
     """A prefetching generator is one batch ahead of the loop; by its targets this is noticed."""
 
     def ahead(loader):
@@ -319,21 +268,21 @@ def test_a_loop_that_takes_batches_ahead_is_refused(tracker):
         yield current
 
     with pytest.raises(ValueError, match="take batches ahead.*with_index"):
-        for x, y in ahead(tracker.watch(DataLoader(Own(), batch_size=4))):
+        for x, y in ahead(tracker.watch(DataLoader(own(), batch_size=4))):
             tracker.update(logits=logits_for(x), targets=y)
 
     assert tracker.trajectory("loss").shape == (0, N)
 
 
-def test_an_index_may_still_be_given(tracker):
-    for x, y in tracker.watch(DataLoader(Own(), batch_size=4)):
+def test_an_index_may_still_be_given(tracker, own, logits_for, right):
+    for x, y in tracker.watch(DataLoader(own(), batch_size=4)):
         tracker.update(x.int(), logits_for(x), y)
 
     assert right(tracker) == list(range(N))
 
 
-def test_no_batch_is_kept_alive_by_a_pass_that_was_left(tracker):
-    for x, y in tracker.watch(DataLoader(Own(), batch_size=4)):
+def test_no_batch_is_kept_alive_by_a_pass_that_was_left(tracker, own, logits_for):
+    for x, y in tracker.watch(DataLoader(own(), batch_size=4)):
         kept = weakref.ref(x)
         tracker.update(logits=logits_for(x), targets=y)
         break
@@ -359,24 +308,24 @@ class Prefetching(DataLoader):
 @pytest.mark.parametrize(
     ("loader", "error", "message"),
     [
-        (lambda: [1, 2], TypeError, "watch.. takes a torch DataLoader, got list.*with_index"),
-        (lambda: Own(), TypeError, "takes a torch DataLoader, got Own"),
-        (lambda: DataLoader(Stream()), ValueError, "iterable dataset.*pass the index"),
-        (lambda: DataLoader(Own(), in_order=False), ValueError, "in_order=False.*pass the index"),
-        (lambda: DataLoader(Own(), in_order=False, num_workers=2), ValueError, "in_order=False.*pass the index"),
-        (lambda: Prefetching(Own()), ValueError, "Prefetching, which iterates in its own way.*with_index"),
-        (lambda: DataLoader(Own(5)), ValueError, r"dataset has 5 examples and the tracker 23.*num_examples=len"),
+        (lambda own: [1, 2], TypeError, "watch.. takes a torch DataLoader, got list.*with_index"),
+        (lambda own: own(), TypeError, "takes a torch DataLoader, got Own"),
+        (lambda own: DataLoader(Stream()), ValueError, "iterable dataset.*pass the index"),
+        (lambda own: DataLoader(own(), in_order=False), ValueError, "in_order=False.*pass the index"),
+        (lambda own: DataLoader(own(), in_order=False, num_workers=2), ValueError, "in_order=False.*pass the index"),
+        (lambda own: Prefetching(own()), ValueError, "Prefetching, which iterates in its own way.*with_index"),
+        (lambda own: DataLoader(own(5)), ValueError, r"dataset has 5 examples and the tracker 23.*num_examples=len"),
     ],
 )
-def test_refuses_in_one_line_a_loader_that_it_cannot_follow(tracker, loader, error, message):
+def test_refuses_in_one_line_a_loader_that_it_cannot_follow(tracker, loader, error, message, own):
     with pytest.raises(error, match=message) as caught:
-        tracker.watch(loader())
+        tracker.watch(loader(own))
 
     assert "\n" not in str(caught.value)
 
 
-def test_a_loader_changed_after_it_was_watched_is_refused(tracker):
-    loader = tracker.watch(DataLoader(Own()))
+def test_a_loader_changed_after_it_was_watched_is_refused(tracker, own):
+    loader = tracker.watch(DataLoader(own()))
     loader.in_order = False
 
     with pytest.raises(ValueError, match="in_order=False"):
