@@ -1,20 +1,21 @@
-"""Named data sets: split, standardised by training statistics, with the raw images kept."""
+"""Data sets by name or path: what there is, and one function that loads any of them."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from probes.errors import unknown_name
+from probes.errors import ConfigError, unknown_name
 
 if TYPE_CHECKING:
-    import numpy as np
+    from probes.data.dataset import Dataset
+    from probes.data.source import Source
 
-    from probes.data.examples import ExampleSet
+__all__ = ["DATASETS", "USER_DATA", "DatasetInfo", "check_dataset", "list_datasets", "load_dataset", "short_name"]
 
-__all__ = ["DATASETS", "Dataset", "DatasetInfo", "load_dataset"]
+DEFAULT_ROOT = Path("data")
 
 
 @dataclass(frozen=True)
@@ -28,121 +29,152 @@ class DatasetInfo:
 
 
 DATASETS: dict[str, DatasetInfo] = {
-    "digits": DatasetInfo("digits", 1797, 10, "handwritten digits, 8 x 8 pixels, inside scikit-learn; no download"),
-}
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """A data set after its split. Examples are numbered after the split; labels are the true ones.
-
-    Attributes:
-        name: a name of DATASETS.
-        train: inputs float32 (N, 1, H, W), and the raw images, uint8 (N, H, W).
-        validation: the same without images.
-        test: the same without images.
-        ids: int64, (N,); each training example's row in the original data.
-        classes: K names.
-        fingerprint: 16 hex digits, of the raw data and the split.
-        image_shape: (H, W).
-        mean: over all training pixels, on the [0, 1] scale.
-        sd: over all training pixels, on the [0, 1] scale.
-    """
-
-    name: str
-    train: ExampleSet
-    validation: ExampleSet
-    test: ExampleSet
-    ids: np.ndarray
-    classes: list[str]
-    fingerprint: str
-    image_shape: tuple[int, int]
-    mean: float
-    sd: float
-
-    @property
-    def blank_value(self) -> float:
-        """What a pixel without ink becomes after standardisation: the baseline of attributions."""
-        return -self.mean / self.sd
-
-
-def load_dataset(name: str, *, split_seed: int = 0) -> Dataset:
-    """Load a named data set, split by `split_seed`.
-
-    Raises:
-        ConfigError: unknown name; the nearest known one is suggested.
-    """
-    loaders: dict[str, Callable[[int], Dataset]] = {"digits": _digits}
-    if name not in loaders:
-        raise unknown_name("dataset", name, DATASETS)
-    return loaders[name](split_seed)
-
-
-def _digits(split_seed: int) -> Dataset:
-    """1,400 train, 197 validation and 200 test examples, stratified."""
-    import numpy as np
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
-
-    raw = load_digits()
-    ink, labels = raw.images / 16.0, raw.target.astype(np.int64)
-    rows = np.arange(len(labels))
-    train, rest = train_test_split(rows, train_size=1400, stratify=labels, random_state=split_seed)
-    validation, test = train_test_split(rest, train_size=197, stratify=labels[rest], random_state=split_seed)
-    return _standardised(
-        "digits", ink, labels, (train, validation, test), classes=[str(name) for name in raw.target_names]
+    info.name: info
+    for info in (
+        DatasetInfo("digits", 1_797, 10, "handwritten digits, 8 x 8 pixels, inside scikit-learn; no download"),
+        DatasetInfo("mnist", 70_000, 10, "handwritten digits, 28 x 28; IDX files, or torchvision's download"),
+        DatasetInfo(
+            "fashion-mnist",
+            70_000,
+            10,
+            "clothing, 28 x 28; IDX files, Debian's dataset-fashion-mnist, or torchvision's download",
+        ),
+        DatasetInfo("kmnist", 70_000, 10, "cursive Japanese, 28 x 28; IDX files, or torchvision's download"),
+        DatasetInfo("cifar10", 60_000, 10, "photographs, 32 x 32 in colour; torchvision's download"),
+        DatasetInfo("cifar100", 60_000, 100, "photographs, 32 x 32 in colour; torchvision's download"),
+        DatasetInfo("svhn", 99_289, 10, "house numbers, 32 x 32 in colour; torchvision's download"),
     )
+}
+USER_DATA: dict[str, str] = {
+    "folder:PATH": "images in PATH/CLASS/, or in PATH/train/CLASS/ with val and test beside it",
+    "FILE.npz": "arrays X and y, optionally true_labels, ids and classes",
+    "FILE.csv": "a table with a column of labels; .parquet likewise",
+    "module:function": "your own: returns (X, y), or a dict named like the arrays of an .npz",
+}
+_TABLES = (".csv", ".parquet")
 
 
-def _standardised(
+def load_dataset(
     name: str,
-    ink: np.ndarray,
-    labels: np.ndarray,
-    split: tuple[np.ndarray, np.ndarray, np.ndarray],
     *,
-    classes: list[str],
+    split_seed: int = 0,
+    data_root: Path | str | None = None,
+    download: bool = False,
+    label_column: str | None = None,
+    given_labels: Path | str | None = None,
 ) -> Dataset:
-    """Split grey images and standardise them by one mean and sd over all training pixels.
+    """Load a data set, split by `split_seed`.
+
+    Data without a validation part give up a stratified 10 % of training, at most 6,000, and as much again without a
+    test part. Examples are numbered after the split.
 
     Args:
-        name: of the data set.
-        ink: float64, (rows, H, W), in [0, 1].
-        labels: int64, (rows,).
-        split: rows of train, validation and test.
-        classes: K names.
+        name: one of DATASETS, `folder:PATH` (or just the path of a folder), a .npz, .csv or .parquet file, or
+            `module:function`.
+        split_seed: of the split.
+        data_root: folder of downloaded data; `data` if left out.
+        download: get torchvision's data where they are not there.
+        label_column: of a table.
+        given_labels: file of labels that training is told instead, as `read_given_labels` takes it. The data's own
+            labels then are the true ones.
+
+    Raises:
+        ConfigError: unknown name (the nearest known one is suggested), or data that cannot be used.
+        ProbeError: a download fails.
     """
-    import numpy as np
+    check_dataset(name)
+    if label_column is not None and Path(name).suffix.lower() not in _TABLES:
+        raise ConfigError(f"label_column is for tables (.csv or .parquet), got dataset {name!r}.")
+    if name == "digits":
+        from probes.data.digits import load_digits_data
 
-    from probes.data.examples import ExampleSet
+        dataset = load_digits_data(split_seed)
+    else:
+        from probes.data.source import assemble
 
-    mean, sd = float(ink[split[0]].mean()), float(ink[split[0]].std())
-    images = np.round(ink * 255).astype(np.uint8)
+        dataset = assemble(_read(name, Path(data_root or DEFAULT_ROOT), download, label_column), split_seed)
+    if given_labels is None:
+        return dataset
+    from probes.data.label_files import read_given_labels
 
-    def part(rows: np.ndarray, split_name: str) -> ExampleSet:
-        inputs = ((ink[rows, None] - mean) / sd).astype(np.float32)
-        shown = images[rows] if split_name == "train" else None
-        return ExampleSet(inputs, labels[rows], true_labels=labels[rows], split=split_name, images=shown)
-
-    return Dataset(
-        name=name,
-        train=part(split[0], "train"),
-        validation=part(split[1], "validation"),
-        test=part(split[2], "test"),
-        ids=split[0].astype(np.int64),
-        classes=classes,
-        fingerprint=_fingerprint(ink, labels, *split),
-        image_shape=(ink.shape[1], ink.shape[2]),
-        mean=mean,
-        sd=sd,
-    )
+    truth = dataset.train.true_labels if dataset.train.true_labels is not None else dataset.train.given_labels
+    return dataset.with_labels(read_given_labels(given_labels, dataset), true=truth.numpy())
 
 
-def _fingerprint(*arrays: np.ndarray) -> str:
-    """16 hex digits of a SHA-256 over shapes, dtypes and values."""
-    import numpy as np
+def check_dataset(name: str) -> None:
+    """Raise ConfigError unless `name` is a known data set, or has the form of a path or function. Reads nothing."""
+    path = Path(name)
+    if name in DATASETS or name.startswith("folder:") or path.suffix.lower() in (".npz", *_TABLES) or path.is_dir():
+        return
+    module, _, function = name.partition(":")
+    if not (function.isidentifier() and all(part.isidentifier() for part in module.split("."))):
+        raise unknown_name("dataset", name, [*DATASETS, *USER_DATA])
 
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(f"{array.shape} {array.dtype.str}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()[:16]
+
+def short_name(name: str) -> str:
+    """What runs on a data set are named after: no folders.
+
+    Example:
+        >>> short_name("folder:/photos/pets"), short_name("data/adult.csv"), short_name("mine:load")
+        ('pets', 'adult', 'mine-load')
+    """
+    if name in DATASETS:
+        return name
+    if ":" in name and not name.startswith("folder:") and "/" not in name:
+        return name.replace(":", "-")
+    path = Path(name.removeprefix("folder:"))
+    return (path.stem if path.suffix.lower() in (".npz", *_TABLES) else path.resolve().name) or "data"
+
+
+def list_datasets(data_root: Path | str | None = None) -> list[dict[str, Any]]:
+    """What there is: the fields of DatasetInfo, and whether the bytes are on this machine.
+
+    Returns:
+        For each of DATASETS `name`, `examples`, `classes`, `source`, `available` (bool) and `path` (str or None).
+    """
+    return [asdict(info) | _availability(info.name, Path(data_root or DEFAULT_ROOT)) for info in DATASETS.values()]
+
+
+def _availability(name: str, root: Path) -> dict[str, Any]:
+    if name == "digits":
+        return {"available": True, "path": None}
+    from probes.data.torchvision_files import find_torchvision
+
+    found = find_torchvision(name, root)
+    return {"available": found is not None, "path": None if found is None else str(found)}
+
+
+def _read(name: str, root: Path, download: bool, label_column: str | None) -> Source:
+    """Read what is no digits, by the form of its name."""
+    path = Path(name.removeprefix("folder:"))
+    ending = path.suffix.lower()
+    readers: dict[str, Callable[[], Source]] = {
+        ".npz": lambda: _npz(path),
+        ".csv": lambda: _table(path, label_column),
+        ".parquet": lambda: _table(path, label_column),
+    }
+    if name in DATASETS:
+        from probes.data.torchvision_data import read_torchvision
+
+        return read_torchvision(name, root=root, download=download)
+    if name.startswith("folder:") or (ending not in readers and path.is_dir()):
+        from probes.data.image_folder import read_image_folder
+
+        return read_image_folder(path)
+    if ending in readers:
+        return readers[ending]()
+    from probes.data.user_function import call_user_function
+
+    return call_user_function(name)
+
+
+def _npz(path: Path) -> Source:
+    from probes.data.npz import read_npz
+
+    return read_npz(path)
+
+
+def _table(path: Path, label_column: str | None) -> Source:
+    from probes.data.tables import read_table
+
+    return read_table(path, label_column)

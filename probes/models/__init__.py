@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from probes.errors import ConfigError, unknown_name
-from probes.user_code import import_named
+from probes.user_code import import_named, one_line
 
 if TYPE_CHECKING:
     from torch import nn
@@ -131,8 +131,6 @@ def _users_model(spec: str, input_shape: tuple[int, ...], num_classes: int, seed
     from torch import nn
 
     make = import_named(spec, "model")
-    if not callable(make):
-        raise ConfigError(f"model {spec!r} must be a class or a function that returns a network, got {make!r}.")
     known = {"input_shape": input_shape, "num_classes": num_classes, "seed": seed}
     parameters = inspect.signature(make).parameters
     wanted = {key: value for key, value in known.items() if key in parameters}
@@ -140,7 +138,7 @@ def _users_model(spec: str, input_shape: tuple[int, ...], num_classes: int, seed
         model = make(**wanted)
     except Exception as error:  # whatever the user's own code raises
         raise ConfigError(
-            f"model {spec!r} cannot be built: {type(error).__name__}: {error}. "
+            f"model {spec!r} cannot be built: {type(error).__name__}: {one_line(error)}. "
             "It is called with those of input_shape, num_classes and seed that it takes."
         ) from error
     if not isinstance(model, nn.Module):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from probes.data import DATASETS, load_dataset
+from probes.data import DATASETS, check_dataset, list_datasets, load_dataset, short_name
 from probes.errors import ConfigError
 
 
@@ -109,3 +109,51 @@ def test_the_catalogue_tells_the_truth(digits, raw):
 def test_an_unknown_name_suggests_the_nearest():
     with pytest.raises(ConfigError, match="unknown dataset 'digts'. Did you mean 'digits'?"):
         load_dataset("digts")
+
+
+def test_digits_have_not_changed(digits):
+    """Runs of the reference protocol are compared across versions by this."""
+    assert digits.fingerprint == "d1d4f69e0e127331"
+
+
+def test_what_was_held_out_is_known(digits):
+    assert sorted([*digits.ids, *digits.other_ids]) == list(range(1797))
+
+
+def test_every_data_set_is_listed_with_where_it_is(tmp_path):
+    rows = list_datasets(tmp_path)
+
+    assert [row["name"] for row in rows] == list(DATASETS)
+    assert rows[0] | {"source": ""} == {
+        "name": "digits",
+        "examples": 1797,
+        "classes": 10,
+        "source": "",
+        "available": True,
+        "path": None,
+    }
+
+
+@pytest.mark.parametrize("name", ["digits", "cifar10", "folder:anywhere", "x/a.npz", "A.PARQUET", "mine.data:load"])
+def test_a_name_of_the_right_form_passes(name):
+    check_dataset(name)
+
+
+@pytest.mark.parametrize("name", ["mnsit", "nowhere/at/all", "a.txt", "mine:", ":load", "a b:c"])
+def test_a_name_of_no_form_is_refused(name):
+    with pytest.raises(ConfigError, match="unknown dataset"):
+        check_dataset(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        ("digits", "digits"),
+        ("folder:/photos/pets/", "pets"),
+        ("data/adult.csv", "adult"),
+        ("/a/b.c.npz", "b.c"),
+        ("mine.data:load", "mine.data-load"),
+    ],
+)
+def test_runs_are_named_without_folders(name, short):
+    assert short_name(name) == short

@@ -122,3 +122,29 @@ def test_refuses_a_single_number():
 def test_refuses_empty_batches():
     with pytest.raises(ValueError, match="size must be at least 1, got 0"):
         next(ExampleSet(torch.zeros(2, 1), [0, 1]).batches(0))
+
+
+def test_a_replaced_input_is_noisy_whatever_its_label():
+    examples = ExampleSet(torch.zeros(3, 1), [0, 1, 2], true_labels=[0, 2, 2], replaced=[False, False, True])
+
+    assert examples.noisy.tolist() == [False, True, True]
+    assert examples.select([2, 0]).noisy.tolist() == [True, False]
+    assert examples.to("meta").noisy.shape == (3,)
+
+
+def test_images_may_be_a_function_of_the_position():
+    examples = ExampleSet(torch.zeros(4, 1), [0] * 4, images=lambda position: np.full((2, 2), position))
+
+    chosen = examples.select([3, 1]).select([1])
+
+    assert chosen.images(0).tolist() == [[1, 1], [1, 1]]
+    assert chosen.index.tolist() == [1]
+
+
+def test_renumbered_examples_are_a_full_set_of_their_own():
+    assert ExampleSet(torch.zeros(4, 1), [0, 1, 2, 3]).select([3, 1]).renumbered().index.tolist() == [0, 1]
+
+
+def test_refuses_replaced_of_another_length():
+    with pytest.raises(ValueError, match="replaced must have one entry for each of the 2 inputs, got 1"):
+        ExampleSet(torch.zeros(2, 1), [0, 1], replaced=[True])

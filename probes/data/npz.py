@@ -1,0 +1,138 @@
+"""Arrays with labels: an .npz file, or what a user's function returns."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from probes.data.labels import class_positions
+from probes.data.source import Part, Source
+from probes.errors import ConfigError
+
+__all__ = ["KEYS", "arrays_source", "read_npz"]
+
+KEYS = ("X", "y", "true_labels", "ids", "classes")
+_CHANNELS = (1, 3, 4)
+
+
+def read_npz(path: Path) -> Source:
+    """Read an .npz of `X`, `y`, and optionally `true_labels`, `ids` and `classes`. Nothing in it can run code.
+
+    Raises:
+        ConfigError: the file is not there, damaged, or holds something else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise ConfigError(f"{path} is a single array; an .npz with X and y is needed.")
+            arrays = {key: _array(file, key, path) for key in file.files if key in KEYS}
+            ignored = [key for key in file.files if key not in KEYS]
+    except FileNotFoundError as error:
+        raise ConfigError(f"there is no file {path}.") from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ConfigError(f"{path} cannot be read as an .npz file: {_one_line(error)}.") from error
+    source = arrays_source(arrays, name=path.stem, where=str(path))
+    if ignored:
+        source.notes.append(f"{path.name} also holds {', '.join(ignored)}, not used.")
+    return source
+
+
+def arrays_source(arrays: Mapping[str, Any], *, name: str, where: str) -> Source:
+    """Check arrays named by KEYS.
+
+    Args:
+        arrays: `X` (N, ...) floats, or uint8 images (N, H, W) or (N, H, W, C); `y` (N,); `true_labels` (N,); `ids` (N,)
+            unique; `classes` (K,).
+        name: of the data set.
+        where: how messages call their origin.
+
+    Raises:
+        ConfigError: naming what is missing or wrong.
+    """
+    for key in ("X", "y"):
+        if arrays.get(key) is None:
+            found = ", ".join(str(key) for key in arrays) or "nothing"
+            raise ConfigError(f"{where} holds no {key}: X (N, ...) and y (N,) are needed, found {found}.")
+    inputs = np.asarray(arrays["X"])
+    if inputs.dtype.kind not in "biuf":
+        raise ConfigError(f"X in {where} must be numbers, got {inputs.dtype}.")
+    if inputs.ndim < 2 or 0 in inputs.shape:
+        raise ConfigError(f"X in {where} must have shape (N, ...) with N above 0, got {inputs.shape}.")
+    for key in ("y", "true_labels", "ids"):
+        values = arrays.get(key)
+        if values is not None and np.shape(values) != (len(inputs),):
+            raise ConfigError(f"{key} in {where} must have shape ({len(inputs)},) as X does, got {np.shape(values)}.")
+    classes = arrays.get("classes")
+    labels, truth, names, notes = class_positions(
+        arrays["y"],
+        what=f"y in {where}",
+        more=arrays.get("true_labels"),
+        classes=None if classes is None else _names(classes, where),
+    )
+    kind, inputs = _kind(inputs)
+    if kind == "table":
+        notes += _missing(inputs)
+    elif inputs.dtype.kind == "f" and not np.isfinite(inputs).all():
+        row = int((~np.isfinite(inputs.reshape(len(inputs), -1)).all(axis=1)).argmax())
+        raise ConfigError(f"X in {where} holds values that are not finite, the first of them in row {row}.")
+    return Source(
+        name, kind, names, Part(inputs, labels, _ids(arrays.get("ids"), len(inputs), where), truth), notes=notes
+    )
+
+
+def _kind(inputs: np.ndarray) -> tuple[str, np.ndarray]:
+    """What the inputs are, by their shape; images become (N, H, W) or (N, H, W, C)."""
+    if inputs.dtype != np.uint8 and inputs.dtype.kind != "f":
+        inputs = inputs.astype(np.float32)
+    if inputs.ndim == 2:
+        return "table", inputs
+    if inputs.ndim == 4 and inputs.shape[3] in _CHANNELS:
+        return "image", inputs[..., 0] if inputs.shape[3] == 1 else inputs
+    if inputs.ndim == 4 and inputs.shape[1] in _CHANNELS:
+        return "image", inputs[:, 0] if inputs.shape[1] == 1 else np.moveaxis(inputs, 1, -1)
+    return ("image", inputs) if inputs.ndim == 3 else ("array", inputs.astype(np.float32))
+
+
+def _missing(rows: np.ndarray) -> list[str]:
+    holes = 0 if rows.dtype.kind != "f" else int((~np.isfinite(rows)).sum())
+    return [f"{holes:,} values of X are missing: each became the mean of its feature."] if holes else []
+
+
+def _ids(ids: Any, count: int, where: str) -> np.ndarray:
+    """Ids as int64 or str; rows where there are none."""
+    if ids is None:
+        return np.arange(count, dtype=np.int64)
+    values = np.asarray(ids)
+    if values.dtype.kind not in "iuUO":
+        raise ConfigError(f"ids in {where} must be whole numbers or text, got {values.dtype}.")
+    unique, counts = np.unique(values, return_counts=True)
+    if len(unique) < count:
+        raise ConfigError(f"ids in {where} must be unique, got {unique[counts.argmax()]!r} {counts.max()} times.")
+    return values.astype(np.int64) if values.dtype.kind in "iu" else np.array([str(v) for v in values], dtype=object)
+
+
+def _names(classes: Any, where: str) -> list[str]:
+    values = np.asarray(classes)
+    names = [str(name) for name in values.ravel()]
+    if values.ndim != 1 or len(set(names)) < len(names):
+        raise ConfigError(f"classes in {where} must be K different names, got shape {values.shape}.")
+    return names
+
+
+def _array(file: Any, key: str, path: Path) -> np.ndarray:
+    try:
+        return file[key]
+    except ValueError as error:
+        if "pickle" not in str(error).lower():
+            raise
+        raise ConfigError(
+            f"{key} in {path} is an array of Python objects, which is not read: save numbers or text."
+        ) from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__

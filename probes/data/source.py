@@ -1,0 +1,209 @@
+"""From data as they were read to a Dataset: split, standardised, numbered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from probes.data.dataset import Dataset, fingerprint_of
+from probes.data.examples import ExampleSet
+from probes.data.lazy_images import LazyImages, LazyPictures
+from probes.data.splits import split_rows
+from probes.data.standardise import FeatureScale, PixelScale
+
+__all__ = ["Encoded", "Part", "Source", "assemble"]
+
+_SAMPLE = 5_000  # images decoded to measure the mean and sd of a folder that is read lazily
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of a data set as they were read.
+
+    Attributes:
+        inputs: images (n, H, W[, C]), uint8 or float; features (n, D); other arrays (n, ...); `LazyPictures`; or a
+            pandas DataFrame of features, which the source's `encode` turns into numbers.
+        labels: int64, (n,); given labels.
+        ids: (n,); int64 or str.
+        true_labels: int64, (n,); None where unknown.
+        paths: str, (n,); None where there are no files.
+    """
+
+    inputs: Any
+    labels: np.ndarray
+    ids: np.ndarray
+    true_labels: np.ndarray | None = None
+    paths: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: np.ndarray) -> Part:
+        """Return these rows."""
+        inputs = self.inputs
+        if isinstance(inputs, LazyPictures):
+            some = inputs.select(rows)
+        else:
+            some = inputs.iloc[rows] if hasattr(inputs, "iloc") else inputs[rows]
+        truth = None if self.true_labels is None else self.true_labels[rows]
+        return Part(some, self.labels[rows], self.ids[rows], truth, None if self.paths is None else self.paths[rows])
+
+
+class Encoded(NamedTuple):
+    """Columns of tables as numbers.
+
+    Attributes:
+        features: float64, (n, D), of training, validation and test.
+        flags: bool, (D,); features of 0 and 1 that stay as they are.
+        notes: on what was done.
+    """
+
+    features: list[np.ndarray]
+    flags: np.ndarray
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set as it was read.
+
+    Attributes:
+        name: short.
+        kind: "image", "table" or "array".
+        classes: K names.
+        train: what training, and any part that is missing, is made of.
+        validation: None where the data have none.
+        test: None where the data have none.
+        encode: of tables with columns: the frames of training, validation and test -> numbers.
+        notes: on how the data were read.
+    """
+
+    name: str
+    kind: str
+    classes: list[str]
+    train: Part
+    validation: Part | None = None
+    test: Part | None = None
+    encode: Callable[[list[Any]], Encoded] | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def assemble(source: Source, split_seed: int) -> Dataset:
+    """Split, standardise by the training examples, and number them.
+
+    Raises:
+        ConfigError: there are fewer examples than parts.
+    """
+    train, validation, test, notes = split_rows(
+        source.train.labels,
+        source.classes,
+        split_seed,
+        validation=source.validation is None,
+        test=source.test is None,
+    )
+    parts = [
+        source.train.take(train),
+        source.validation or source.train.take(validation),
+        source.test or source.train.take(test),
+    ]
+    fingerprint = fingerprint_of(*(value for part in parts for value in _content(part)))
+    flags = None
+    if source.encode is not None:
+        features, flags, encoding_notes = source.encode([part.inputs for part in parts])
+        parts = [replace(part, inputs=inputs) for part, inputs in zip(parts, features, strict=True)]
+        notes = notes + encoding_notes
+    return Dataset(
+        name=source.name,
+        ids=parts[0].ids,
+        classes=source.classes,
+        fingerprint=fingerprint,
+        kind=source.kind,
+        paths=parts[0].paths,
+        other_ids=source.train.ids[np.concatenate([validation, test])],
+        notes=source.notes + notes,
+        **(_table(parts, flags) if source.kind == "table" else _pixels(source.kind, parts)),
+    )
+
+
+def _table(parts: list[Part], flags: np.ndarray | None) -> dict[str, Any]:
+    """The fields of a Dataset that hold features, and how they were standardised."""
+    scale = FeatureScale.fit(parts[0].inputs, flags)
+    return _sets(parts, [scale.apply(part.inputs) for part in parts]) | {
+        "image_shape": (),
+        "mean": None,
+        "sd": None,
+        "means": tuple(scale.means.tolist()),
+        "sds": tuple(scale.sds.tolist()),
+    }
+
+
+def _pixels(kind: str, parts: list[Part]) -> dict[str, Any]:
+    """The fields of a Dataset that hold images or other arrays, and how they were standardised."""
+    first = parts[0].inputs
+    scale = PixelScale.fit(_sample(first) if isinstance(first, LazyPictures) else _as_images(first, kind))
+    sets = _sets(parts, [_apply(scale, part.inputs, kind) for part in parts])
+    if kind == "image":
+        sets["train"].images = first if isinstance(first, LazyPictures) else scale.shown(first)
+    one = len(scale.means) == 1
+    return sets | {
+        "image_shape": _image_shape(first) if kind == "image" else (),
+        "mean": float(scale.means[0]) if one else None,
+        "sd": float(scale.sds[0]) if one else None,
+        "means": tuple(scale.means.tolist()),
+        "sds": tuple(scale.sds.tolist()),
+        "value_range": scale.value_range,
+    }
+
+
+def _sets(parts: list[Part], inputs: list[Any]) -> dict[str, Any]:
+    names = ("train", "validation", "test")
+    return {
+        name: ExampleSet(values, part.labels, true_labels=part.true_labels, split=name)
+        for name, part, values in zip(names, parts, inputs, strict=True)
+    }
+
+
+def _as_images(values: np.ndarray, kind: str) -> np.ndarray:
+    """Arrays that are no images as images of one column, so that one mean and sd are taken of them."""
+    return values if kind == "image" else values.reshape(len(values), -1, 1)
+
+
+def _apply(scale: PixelScale, inputs: Any, kind: str) -> Any:
+    if isinstance(inputs, LazyPictures):
+        return LazyImages(inputs, scale)
+    scaled = scale.apply(_as_images(inputs, kind))
+    return scaled if kind == "image" else scaled.reshape(inputs.shape)
+
+
+def _sample(pictures: LazyPictures) -> np.ndarray:
+    """Decode a seeded sample, to measure mean and sd on."""
+    if len(pictures) <= _SAMPLE:
+        return pictures.read()
+    chosen = np.random.default_rng(0).choice(len(pictures), _SAMPLE, replace=False)
+    return pictures.select(np.sort(chosen)).read()
+
+
+def _image_shape(images: Any) -> tuple[int, ...]:
+    """(H, W), or (H, W, C) where there is more than one channel."""
+    shape = images.frame.shape if isinstance(images, LazyPictures) else images.shape[1:]
+    return tuple(shape[:2]) if len(shape) == 3 and shape[2] == 1 else tuple(shape)
+
+
+def _content(part: Part) -> list[np.ndarray | str]:
+    """What the fingerprint is made of: values and labels; of files read lazily their names and sizes."""
+    import os
+
+    inputs = part.inputs
+    if isinstance(inputs, LazyPictures):
+        sizes = np.array([os.path.getsize(file) for file in inputs.files], dtype=np.int64)
+        values: list[np.ndarray | str] = [part.ids, sizes]
+    elif hasattr(inputs, "iloc"):
+        from pandas.util import hash_pandas_object
+
+        values = ["\t".join(map(str, inputs.columns)), hash_pandas_object(inputs, index=False).to_numpy()]
+    else:
+        values = [inputs]
+    return [*values, part.labels, *([] if part.true_labels is None else [part.true_labels]), part.ids]

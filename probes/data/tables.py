@@ -1,0 +1,196 @@
+"""Tables with a label column: .csv and .parquet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from probes.data.labels import class_positions
+from probes.data.source import Encoded, Part, Source
+from probes.errors import ConfigError, unknown_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["LABEL_NAMES", "MOST_LEVELS", "read_frame", "read_table"]
+
+LABEL_NAMES = ("label", "target", "y", "class")
+MOST_LEVELS = 50  # of a categorical column; the rest share one
+_MISSING, _REST = "(missing)", "(other)"
+
+
+def read_table(path: Path, label_column: str | None = None) -> Source:
+    """Read a table: one column of labels, an optional `id` and `true_label`, every other column a feature.
+
+    Args:
+        path: .csv or .parquet.
+        label_column: its name; None takes the one of LABEL_NAMES that is there.
+
+    Raises:
+        ConfigError: the file cannot be read, or its label column cannot be found or used.
+    """
+    frame = read_frame(path)
+    column = _label_column(frame, label_column, path)
+    if not len(frame):
+        raise ConfigError(f"{path} has no rows.")
+    truth = frame["true_label"] if "true_label" in frame and column != "true_label" else None
+    what = f"label column {column!r}"
+    labels, true_labels, classes, notes = class_positions(
+        _plain(frame[column], what),
+        what=what,
+        more=None if truth is None else _plain(truth, "column 'true_label'"),
+        name_numbers=True,
+    )
+    ids, id_notes = _ids(frame)
+    features = frame.drop(columns=[name for name in (column, "id", "true_label") if name in frame])
+    if features.shape[1] == 0:
+        raise ConfigError(f"{path} has no columns beside the labels: there is nothing to learn from.")
+    _check_features(features, path)
+    part = Part(features, labels, ids, true_labels)
+    return Source(path.stem, "table", classes, part, encode=_encode, notes=notes + id_notes)
+
+
+def read_frame(path: Path, *, text: bool = False) -> pd.DataFrame:
+    """Read a .csv or .parquet file, or say in one line why not.
+
+    Args:
+        path: of the file.
+        text: read every column of a .csv as text.
+    """
+    import pandas as pd
+    import pyarrow
+
+    try:
+        if path.suffix.lower() == ".parquet":
+            return pd.read_parquet(path)
+        return pd.read_csv(path, dtype=str if text else {"id": str}, low_memory=False)
+    except FileNotFoundError as error:
+        raise ConfigError(f"there is no file {path}.") from error
+    except (OSError, ValueError, pyarrow.ArrowException) as error:  # pandas' own errors are ValueErrors
+        raise ConfigError(f"{path} cannot be read as a table: {' '.join(str(error).split())}") from error
+
+
+def _label_column(frame: pd.DataFrame, wanted: str | None, path: Path) -> str:
+    names = [str(name) for name in frame.columns]
+    if wanted is not None:
+        if wanted not in names:
+            raise unknown_name("label column", wanted, names)
+        return wanted
+    found = [name for name in LABEL_NAMES if name in names]
+    if len(found) == 1:
+        return found[0]
+    fault = f"has {', '.join(found)}" if found else f"has none of {', '.join(LABEL_NAMES)}"
+    shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+    raise ConfigError(f"{path} {fault}: name the column of labels with --label-column. Its columns: {shown}.")
+
+
+def _plain(column: pd.Series, what: str) -> np.ndarray:
+    """A column of labels as numbers, bools or text; missing ones are refused."""
+    import pandas as pd
+
+    missing = column.isna().to_numpy()
+    if missing.any():
+        count, row = int(missing.sum()), int(missing.argmax())
+        rows = "1 row" if count == 1 else f"{count:,} rows"
+        raise ConfigError(f"{what} is missing in {rows}, the first of them row {row}.")
+    if pd.api.types.is_bool_dtype(column):
+        return column.to_numpy(dtype=bool)
+    if pd.api.types.is_integer_dtype(column):
+        return column.to_numpy(dtype=np.int64)
+    if pd.api.types.is_float_dtype(column):
+        return column.to_numpy(dtype=np.float64)
+    return np.array([str(value) for value in column])
+
+
+def _check_features(features: pd.DataFrame, path: Path) -> None:
+    """Refuse columns of values that are neither numbers nor text."""
+    for name in features.columns:
+        filled = features[name].dropna()
+        if len(filled) and isinstance(filled.iloc[0], list | dict | np.ndarray | bytes):
+            kind = type(filled.iloc[0]).__name__
+            raise ConfigError(f"column {str(name)!r} of {path} holds {kind} values, not numbers or text.")
+
+
+def _ids(frame: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
+    """The column `id` where it names every row, else positions of rows."""
+    rows = np.arange(len(frame), dtype=np.int64)
+    if "id" not in frame:
+        return rows, []
+    column = frame["id"]
+    if column.isna().any() or not column.is_unique:
+        return rows, ["the column 'id' has repeated or missing values: examples are named by their rows instead."]
+    names = [str(value) for value in column]
+    if all(name.lstrip("-").isdecimal() and str(int(name)) == name and len(name) < 19 for name in names):
+        return np.array(names, dtype=np.int64), []  # not 007, which is another name than 7
+    return np.array(names, dtype=object), []
+
+
+def _encode(frames: list[pd.DataFrame]) -> Encoded:
+    """Turn columns into numbers: numeric ones as they are, others into one column of 0 and 1 per level.
+
+    Args:
+        frames: of training, whose levels count, validation and test.
+    """
+    blocks: list[list[np.ndarray]] = [[] for _ in frames]
+    flags: list[np.ndarray] = []
+    notes: list[str] = []
+    holes: dict[str, int] = {}
+    for name in frames[0].columns:
+        columns = [frame[name] for frame in frames]
+        numbers = _numbers(columns)
+        is_number = numbers is not None
+        if numbers is None:
+            levels, note = _levels(columns[0], name)
+            notes += note
+            numbers = [_one_hot(column, levels) for column in columns]
+        else:
+            missing = int(sum((~np.isfinite(values)).sum() for values in numbers))
+            holes |= {str(name): missing} if missing else {}
+        for block, values in zip(blocks, numbers, strict=True):
+            block.append(values.reshape(len(values), -1))
+        flags.append(np.full(blocks[0][-1].shape[1], not is_number))
+    if holes:
+        named = ", ".join(f"{name} ({count:,})" for name, count in list(holes.items())[:5])
+        more = ", ..." if len(holes) > 5 else ""
+        notes.append(f"missing numbers became the mean of their column: {named}{more}.")
+    return Encoded([np.concatenate(block, axis=1) for block in blocks], np.concatenate(flags), notes)
+
+
+def _numbers(columns: list[Any]) -> list[np.ndarray] | None:
+    """Columns of numbers or times as float64; None where they are text, bools or categories."""
+    import pandas as pd
+
+    first = columns[0]
+    if pd.api.types.is_datetime64_any_dtype(first):
+        epoch = pd.Timestamp(0, tz=getattr(first.dtype, "tz", None))
+        return [((column - epoch) / pd.Timedelta(days=1)).to_numpy(dtype=np.float64) for column in columns]
+    if not pd.api.types.is_numeric_dtype(first) or pd.api.types.is_bool_dtype(first):
+        return None
+    return [column.to_numpy(dtype=np.float64, na_value=np.nan) for column in columns]
+
+
+def _levels(column: pd.Series, name: Any) -> tuple[list[str], list[str]]:
+    """The levels of a categorical column that get a feature of their own, and a note where the rest share one."""
+    counts = _text(column).value_counts()
+    levels = sorted(counts.index, key=lambda level: (-counts[level], level))
+    if len(levels) <= MOST_LEVELS:
+        return sorted(levels), []
+    note = f"column {str(name)!r} has {len(levels):,} levels: the {MOST_LEVELS} most frequent count, the rest are one."
+    return [*sorted(levels[:MOST_LEVELS]), _REST], [note]
+
+
+def _one_hot(column: pd.Series, levels: list[str]) -> np.ndarray:
+    """float64, (n, levels): 1 at the level of each row; one that is not among them counts as the rest, if there is."""
+    places = {level: place for place, level in enumerate(levels)}
+    rest = places.get(_REST, -1)
+    place = np.array([places.get(level, rest) for level in _text(column)], dtype=np.int64)
+    encoded = np.zeros((len(place), len(levels)))
+    known = place >= 0
+    encoded[np.flatnonzero(known), place[known]] = 1
+    return encoded
+
+
+def _text(column: pd.Series) -> pd.Series:
+    return column.astype(object).where(column.notna(), _MISSING).astype(str)

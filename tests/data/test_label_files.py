@@ -1,0 +1,240 @@
+"""Labels and judgements from files: matched by id, never by position in the file."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from probes.data import exclude, load_dataset, read_given_labels, relabel, subset
+from probes.errors import ConfigError
+
+N = 60
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Rows are named by what they are; classes are ant, bee and cat in turn."""
+    ids = np.array([f"row{i:02}" for i in range(N)])
+    np.savez(
+        tmp_path / "d.npz",
+        X=np.random.default_rng(0).random((N, 4)),
+        y=np.arange(N) % 3,
+        ids=ids,
+        classes=["ant", "bee", "cat"],
+    )
+    return load_dataset(str(tmp_path / "d.npz"))
+
+
+@pytest.fixture(params=["csv", "parquet"])
+def saved(request, tmp_path):
+    def save(**columns):
+        path, table = tmp_path / f"file.{request.param}", pd.DataFrame(columns)
+        table.to_csv(path, index=False) if request.param == "csv" else table.to_parquet(path)
+        return path
+
+    return save
+
+
+def rows_of(data):
+    return np.array([int(name[3:]) for name in data.ids])
+
+
+def everyone():
+    return [f"row{i:02}" for i in reversed(range(N))]
+
+
+@pytest.mark.parametrize("labels", [["bee", "cat", "ant"], [1, 2, 0]], ids=["names", "positions"])
+@pytest.mark.parametrize("column", ["given_label", "label"])
+def test_given_labels_are_found_by_id(data, saved, labels, column):
+    file = saved(id=everyone(), **{column: [labels[i % 3] for i in reversed(range(N))]})
+
+    assert np.array_equal(read_given_labels(file, data), (rows_of(data) + 1) % 3)
+
+
+def test_given_labels_make_the_labels_of_the_data_the_true_ones(data, saved, tmp_path):
+    file = saved(id=everyone(), given_label=[0] * N)
+
+    told = load_dataset(str(tmp_path / "d.npz"), given_labels=file)
+
+    assert told.train.given_labels.tolist() == [0] * len(data.train)
+    assert np.array_equal(told.train.true_labels, data.train.given_labels)
+    assert np.array_equal(told.noisy, rows_of(told) % 3 != 0)
+    assert told.fingerprint != data.fingerprint
+
+
+def test_an_example_is_a_position_in_training(data, saved):
+    file = saved(example=[1, 0, *range(2, len(data.train))], label=["cat", "ant", *["bee"] * (len(data.train) - 2)])
+
+    assert read_given_labels(file, data)[:3].tolist() == [0, 2, 1]
+
+
+def test_whole_numbers_of_a_column_with_gaps_still_match(data, saved):
+    file = saved(example=[float(i) for i in range(len(data.train))], label=[1.0] * len(data.train))
+
+    assert set(read_given_labels(file, data)) == {1}
+
+
+@pytest.mark.parametrize(
+    ("columns", "fault"),
+    [
+        ({"id": ["row99", *everyone()], "label": ["ant"] * (N + 1)}, "names 1 unknown examples by id: row99"),
+        ({"id": everyone() + everyone(), "label": ["ant"] * 2 * N}, "more than once"),
+        ({"id": everyone(), "label": ["yak"] * N}, "has the label 'yak', which is none of the 3 classes"),
+        ({"id": everyone(), "label": [3] * N}, "has the label '3', which is none of the 3 classes"),
+        ({"id": everyone(), "label": [None] * N}, "has a missing label"),
+        ({"id": everyone()[:5], "label": ["ant"] * 5}, "training examples, the first of them row"),
+        (
+            {"name": everyone(), "label": ["ant"] * N},
+            "has no column id or path or example, its columns are: name",
+        ),
+        ({"id": everyone(), "lable": ["ant"] * N}, "has no column given_label or label"),
+        ({"example": [48], "label": ["ant"]}, "names 1 unknown examples by example: 48"),
+    ],
+)
+def test_what_is_wrong_is_one_line(data, saved, columns, fault):
+    with pytest.raises(ConfigError) as caught:
+        read_given_labels(saved(**columns), data)
+
+    assert fault in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_of_another_kind_is_refused(data, tmp_path):
+    with pytest.raises(ConfigError, match=r"labels\.txt must end in \.csv or \.parquet"):
+        read_given_labels(tmp_path / "labels.txt", data)
+
+
+def test_an_absent_file_is_named(data, tmp_path):
+    with pytest.raises(ConfigError, match=r"there is no file .*absent\.csv"):
+        exclude(data, tmp_path / "absent.csv")
+
+
+def test_flagged_examples_are_left_out_and_the_others_keep_their_names(data, saved):
+    flagged = data.ids[[3, 10]]
+    file = saved(example=range(N), id=everyone(), is_label_issue=[name in flagged for name in everyone()])
+
+    cleaned = exclude(data, file)
+
+    assert list(cleaned.ids) == [name for name in data.ids if name not in flagged]
+    assert cleaned.train.index.tolist() == list(range(len(data.train) - 2))
+    assert np.array_equal(cleaned.train.given_labels, rows_of(cleaned) % 3)
+    assert set(flagged) < set(cleaned.other_ids)
+    assert cleaned.notes[-1] == "2 training examples were left out."
+    assert cleaned.fingerprint != data.fingerprint
+    assert len(cleaned.validation) == len(data.validation)
+
+
+def test_every_row_counts_where_a_file_only_names(data, saved):
+    assert len(exclude(data, saved(id=list(data.ids[:5]))).train) == len(data.train) - 5
+
+
+def test_accepted_decisions_of_a_review_count(data, saved):
+    file = saved(id=list(data.ids[:3]), decision=["accept", "reject", None], suggested_label=[0, 0, 0])
+
+    assert list(exclude(data, file).ids) == list(data.ids[1:])
+
+
+def test_examples_of_other_parts_are_counted(data, saved):
+    cleaned = exclude(data, saved(id=[data.ids[0], *data.other_ids[:4]]))
+
+    assert cleaned.notes[-2:] == [
+        "1 training examples were left out.",
+        "4 more of the file's examples are not in the training part.",
+    ]
+
+
+def test_leaving_out_twice_does_not_fail(data, saved):
+    file = saved(id=list(data.ids[:5]))
+
+    assert len(exclude(exclude(data, file), file).train) == len(data.train) - 5
+
+
+def test_leaving_out_everything_is_refused(data, saved):
+    with pytest.raises(ConfigError, match="would leave no training example"):
+        exclude(data, saved(id=list(data.ids)))
+
+
+def test_suggested_labels_replace_those_of_flagged_examples(data, saved):
+    flags = [name == data.ids[4] for name in data.ids]
+    file = saved(id=list(data.ids), is_label_issue=flags, suggested_label=[(i + 1) % 3 for i in rows_of(data)])
+
+    cleaned = relabel(data, file)
+
+    changed = np.flatnonzero(cleaned.train.given_labels != data.train.given_labels)
+    assert changed.tolist() == [4]
+    assert cleaned.train.given_labels[4] == (rows_of(data)[4] + 1) % 3
+    assert cleaned.notes[-1] == "1 training examples were relabelled."
+    assert cleaned.fingerprint != data.fingerprint
+
+
+def test_a_label_chosen_in_a_review_comes_before_the_suggestion(data, saved):
+    file = saved(id=[data.ids[0]], decision=["accept"], label=["cat"], suggested_label=[0])
+
+    assert relabel(data, file).train.given_labels[0] == 2
+
+
+def test_suggestions_are_positions_even_where_classes_are_named_by_numbers(tmp_path):
+    pd.DataFrame({"x": range(40), "label": [1, 2] * 20}).to_csv(tmp_path / "t.csv", index=False)
+    data = load_dataset(str(tmp_path / "t.csv"))
+    pd.DataFrame({"id": data.ids[:1], "suggested_label": [1]}).to_csv(tmp_path / "issues.csv", index=False)
+    pd.DataFrame({"id": data.ids[:1], "label": [1]}).to_csv(tmp_path / "review.csv", index=False)
+
+    assert relabel(data, tmp_path / "issues.csv").train.given_labels[0] == 1
+    assert relabel(data, tmp_path / "review.csv").train.given_labels[0] == 0
+
+
+def test_an_unknown_decision_is_refused(data, saved):
+    with pytest.raises(ConfigError, match="decision in .* must be accept or reject, got 'maybe'"):
+        relabel(data, saved(id=[data.ids[0]], decision=["maybe"], label=["cat"]))
+
+
+def test_paths_name_examples_too(pets, tmp_path):
+    data = load_dataset(str(pets))
+    pd.DataFrame({"path": [data.paths[0], data.ids[1]]}).to_csv(tmp_path / "x.csv", index=False)
+
+    assert list(exclude(data, tmp_path / "x.csv").ids) == list(data.ids[2:])
+
+
+def test_truth_and_noise_survive_a_relabelling(data, saved):
+    truth = data.train.given_labels.numpy()
+    told = data.with_labels((truth + 1) % 3, true=truth)
+    file = saved(id=list(told.ids), label=[int(label) for label in told.train.true_labels])
+
+    assert told.noisy.any()
+    assert not relabel(told, file).noisy.any()
+
+
+@pytest.mark.parametrize("size", [3, 10, 47])
+def test_a_subset_keeps_the_make_up_and_the_names(data, size):
+    small, again, other = (subset(data, size, seed) for seed in (0, 0, 1))
+
+    counts = np.bincount(data.train.given_labels) * size / len(data.train)
+    assert np.abs(np.bincount(small.train.given_labels, minlength=3) - counts).max() < 1
+    assert np.array_equal(small.train.given_labels, rows_of(small) % 3)
+    assert small.train.index.tolist() == list(range(size))
+    assert np.array_equal(small.ids, again.ids)
+    assert size == 47 or not np.array_equal(small.ids, other.ids)
+    assert (len(small.validation), len(small.test)) == (len(data.validation), len(data.test))
+    assert set(small.ids) | set(small.other_ids) == set(data.ids) | set(data.other_ids)
+
+
+@pytest.mark.parametrize("size", [0, 49])
+def test_a_subset_of_no_possible_size_is_refused(data, size):
+    with pytest.raises(ConfigError, match=rf"subset must lie in \[1, 48\], got {size}"):
+        subset(data, size, 0)
+
+
+def test_classes_that_a_subset_loses_are_named(data):
+    assert "1 of 3 classes are not in the subset" in subset(data, 2, 0).notes[-1]
+
+
+def test_a_subset_of_a_large_folder_is_read_into_memory(pets, monkeypatch):
+    from probes.data import image_folder
+
+    whole = load_dataset(str(pets))
+    monkeypatch.setattr(image_folder, "IN_MEMORY_BYTES", 1000)
+
+    small = subset(load_dataset(str(pets)), 8, 0)
+
+    rows = np.isin(whole.ids, small.ids)
+    assert np.array_equal(small.train.images, whole.train.images[rows])
+    assert np.array_equal(small.train.inputs, whole.train.inputs[rows])

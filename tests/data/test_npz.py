@@ -1,0 +1,188 @@
+"""Arrays in .npz files: every shape that is taken, every fault that is named."""
+
+import numpy as np
+import pytest
+
+from probes.data import load_dataset
+from probes.errors import ConfigError
+
+RANDOM = np.random.default_rng(0)
+N = 50
+Y = np.arange(N) % 2
+
+
+@pytest.fixture
+def saved(tmp_path):
+    def save(**arrays):
+        np.savez(tmp_path / "made.npz", **arrays)
+        return str(tmp_path / "made.npz")
+
+    return save
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "kind", "inputs", "image_shape"),
+    [
+        ((4, 3), np.uint8, "image", (1, 4, 3), (4, 3)),
+        ((4, 3, 1), np.uint8, "image", (1, 4, 3), (4, 3)),
+        ((4, 3, 3), np.uint8, "image", (3, 4, 3), (4, 3, 3)),
+        ((4, 5), np.float32, "image", (1, 4, 5), (4, 5)),
+        ((3, 4, 5), np.float64, "image", (3, 4, 5), (4, 5, 3)),
+        ((1, 4, 5), np.float64, "image", (1, 4, 5), (4, 5)),
+        ((7,), np.float32, "table", (7,), ()),
+        ((7,), np.uint8, "table", (7,), ()),
+        ((7,), np.int64, "table", (7,), ()),
+        ((2, 4, 5, 6), np.float32, "array", (2, 4, 5, 6), ()),
+        ((7, 4, 5), np.float32, "array", (7, 4, 5), ()),
+    ],
+)
+def test_shapes_say_what_the_inputs_are(saved, shape, dtype, kind, inputs, image_shape):
+    x = (RANDOM.random((N, *shape)) * 200).astype(dtype)
+
+    data = load_dataset(saved(X=x, y=Y))
+
+    assert (data.kind, data.train.inputs.shape[1:], data.image_shape) == (kind, inputs, image_shape)
+    assert (len(data.train), len(data.validation), len(data.test)) == (40, 5, 5)
+    assert (data.train.images is not None) == (kind == "image")
+    assert data.train.inputs.mean().item() == pytest.approx(0, abs=1e-6)
+    assert data.train.inputs.std(correction=0).item() == pytest.approx(1, abs=1e-5)
+
+
+def test_float_images_are_standardised_as_they_are(saved):
+    x = RANDOM.normal(3, 2, (N, 4, 4))
+
+    data = load_dataset(saved(X=x, y=Y))
+
+    kept = x[data.ids]
+    assert data.mean == pytest.approx(kept.mean())
+    assert np.allclose(data.train.inputs[:, 0], (kept - kept.mean()) / kept.std(), atol=1e-5)
+
+
+def test_labels_differ_from_true_labels_where_the_file_says_so(saved):
+    truth = Y.copy()
+    truth[:10] = 1 - truth[:10]
+
+    data = load_dataset(saved(X=RANDOM.random((N, 3)), y=Y, true_labels=truth))
+
+    assert np.array_equal(data.train.given_labels, Y[data.ids])
+    assert np.array_equal(data.train.true_labels, truth[data.ids])
+    assert np.array_equal(data.noisy, data.ids < 10)
+
+
+def test_without_true_labels_the_truth_is_unknown(saved):
+    data = load_dataset(saved(X=RANDOM.random((N, 3)), y=Y))
+
+    assert data.train.true_labels is None
+    assert data.noisy is None
+
+
+def test_ids_and_classes_are_kept(saved):
+    ids = np.array([f"row-{i}" for i in range(N)])
+
+    data = load_dataset(saved(X=np.arange(N)[:, None], y=Y, ids=ids, classes=np.array(["no", "yes"])))
+
+    assert data.classes == ["no", "yes"]
+    assert all(
+        data.classes[label] == ("no", "yes")[int(name[4:]) % 2]
+        for name, label in zip(data.ids, data.train.given_labels, strict=True)
+    )
+    assert sorted([*data.ids, *data.other_ids]) == sorted(ids)
+
+
+def test_text_labels_become_sorted_classes(saved):
+    data = load_dataset(saved(X=RANDOM.random((N, 3)), y=np.array(["dog", "ant"])[Y]))
+
+    assert data.classes == ["ant", "dog"]
+    assert np.array_equal(data.train.given_labels, 1 - Y[data.ids])
+
+
+def test_labels_that_do_not_start_at_zero_name_their_classes(saved):
+    data = load_dataset(saved(X=RANDOM.random((N, 3)), y=Y + 1))
+
+    assert data.classes == ["1", "2"]
+    assert np.array_equal(data.train.given_labels, Y[data.ids])
+    assert "these are the names of classes 0 to 1" in data.notes[0]
+
+
+def test_whole_numbers_may_come_as_floats(saved):
+    data = load_dataset(saved(X=RANDOM.random((N, 3)), y=Y.astype(float)))
+
+    assert np.array_equal(data.train.given_labels, Y[data.ids])
+
+
+def test_missing_features_become_means_and_are_counted(saved):
+    x = RANDOM.random((N, 3))
+    x[[1, 2, 3], 1] = np.nan
+
+    data = load_dataset(saved(X=x, y=Y))
+
+    assert data.notes == ["3 values of X are missing: each became the mean of its feature."]
+    assert data.train.inputs.isfinite().all()
+
+
+def test_other_arrays_are_named_and_not_used(saved):
+    assert "also holds extra, not used" in load_dataset(saved(X=RANDOM.random((N, 3)), y=Y, extra=Y)).notes[0]
+
+
+def with_(y, row, value):
+    changed = y.astype(type(value)) if isinstance(value, float) else y.copy()
+    changed[row] = value
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("arrays", "fault"),
+    [
+        ({"y": Y}, "holds no X: X (N, ...) and y (N,) are needed, found y."),
+        ({"X": np.zeros((N, 3))}, "holds no y"),
+        ({"X": np.zeros((N, 3)), "y": Y[:-1]}, "must have shape (50,) as X does, got (49,)"),
+        ({"X": np.zeros(N), "y": Y}, "must have shape (N, ...) with N above 0, got (50,)"),
+        ({"X": np.zeros((0, 3)), "y": Y[:0]}, "must have shape (N, ...) with N above 0"),
+        ({"X": np.full((N, 3), "a"), "y": Y}, "must be numbers, got <U1"),
+        ({"X": np.zeros((N, 3), complex), "y": Y}, "must be numbers, got complex128"),
+        ({"X": np.full((N, 2, 2), np.nan), "y": Y}, "values that are not finite, the first of them in row 0"),
+        ({"X": np.zeros((N, 3)), "y": np.zeros(N, int)}, "holds one class only (0), two or more are needed"),
+        ({"X": np.zeros((N, 3)), "y": with_(Y, 7, -1)}, "must hold labels of 0 or more, got -1 in row 7"),
+        (
+            {"X": np.zeros((N, 3)), "y": with_(Y, 7, 0.5)},
+            "not a whole number in 1 row, the first of them row 7 (0.5)",
+        ),
+        ({"X": np.zeros((N, 3)), "y": with_(Y, 9, np.nan)}, "is missing in 1 row, the first of them row 9"),
+        ({"X": np.zeros((N, 3)), "y": Y.astype(complex)}, "must be whole numbers or text, got complex128"),
+        (
+            {"X": np.zeros((N, 3)), "y": with_(Y, 7, 2), "classes": ["a", "b"]},
+            "must lie in [0, 2), one of the 2",
+        ),
+        (
+            {"X": np.zeros((N, 3)), "y": np.array(["a", "c"])[Y], "classes": ["a", "b"]},
+            "holds 'c', which is not",
+        ),
+        ({"X": np.zeros((N, 3)), "y": Y, "classes": ["a", "a"]}, "must be K different names"),
+        ({"X": np.zeros((N, 3)), "y": Y, "ids": np.zeros(N, int)}, "must be unique"),
+        ({"X": np.zeros((N, 3)), "y": Y, "true_labels": Y[:4]}, "true_labels in"),
+        ({"X": np.zeros((N, 3)), "y": Y, "true_labels": np.array(["a", "b"])[Y]}, "must be of one kind"),
+        (
+            {"X": np.zeros((N, 3)), "y": np.array([0, None] * 25, dtype=object)},
+            "an array of Python objects",
+        ),
+    ],
+)
+def test_what_is_wrong_is_one_line(saved, arrays, fault):
+    with pytest.raises(ConfigError) as caught:
+        load_dataset(saved(**arrays))
+
+    assert fault in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 broken", b"text"])
+def test_a_damaged_file_is_one_line(tmp_path, content):
+    (tmp_path / "bad.npz").write_bytes(content)
+
+    with pytest.raises(ConfigError, match=r"bad\.npz (cannot be read as an \.npz file|is a single array)"):
+        load_dataset(str(tmp_path / "bad.npz"))
+
+
+def test_an_absent_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"there is no file .*absent\.npz"):
+        load_dataset(str(tmp_path / "absent.npz"))
