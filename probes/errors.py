@@ -8,6 +8,7 @@ __all__ = [
     "ConfigError",
     "MissingDependencyError",
     "ProbeError",
+    "ProbeWarning",
     "RunExistsError",
     "RunLockedError",
     "RunNotFoundError",
@@ -20,9 +21,15 @@ class ProbeError(Exception):
     """Something the user can mend: the message is one line that says what was wrong and what to do.
 
     `exit_code` is what the command line exits with: 2 when the input was wrong, 1 when work had begun.
+    `by_rank_0` is True in the other ranks of a launch where rank 0 raised it too, and says it for all.
     """
 
     exit_code = 1
+    by_rank_0 = False
+
+
+class ProbeWarning(UserWarning):
+    """Something the user should know, though the work goes on; one line."""
 
 
 class ConfigError(ProbeError, ValueError):

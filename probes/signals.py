@@ -109,7 +109,8 @@ def _block(
     Returns:
         Five (B,): e of the target; of the others the sum of e, the sum of e s, the sum of e^2, the largest s.
     """
-    np.subtract(logits, largest[:, None], out=shifted)
+    np.copyto(shifted, largest[:, None])
+    np.subtract(logits, shifted, out=shifted)  # numpy subtracts whole arrays faster than a column from one
     np.exp(shifted, out=other)
     given_exp = other.take(at_target)
     other.reshape(-1)[at_target] = 0

@@ -8,7 +8,19 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Batch", "check_batch", "to_array"]
+from probes.trackers.batch_form import (
+    binary_error,
+    check_classes,
+    check_given,
+    check_index_form,
+    check_lengths,
+    check_logits_form,
+    check_targets_form,
+    index_error,
+    target_error,
+)
+
+__all__ = ["Batch", "check_batch", "check_index", "check_range", "on_accelerator", "to_array"]
 
 
 @dataclass(frozen=True)
@@ -54,47 +66,28 @@ def check_batch(
         ValueError: shapes disagree, or a target lies outside [0, K).
         IndexError: an index lies outside [0, N), or an id is unknown.
     """
-    if logits is None or targets is None:
-        missing = "logits" if logits is None else "targets"
-        raise TypeError(f"update() needs {missing}: call update(index, logits, targets).")
-    if index is None:
-        raise ValueError(
-            "index is missing, and no batch of a watched loader waits: each one's indices are used once, and only "
-            "while the loader is iterated. Pass the batch's positions: with_index(dataset) adds them to each item."
-        )
+    check_given(index, logits, targets)
     scores, labels = to_array(logits, "logits"), to_array(targets, "targets")
     if labels.ndim == 0 and scores.ndim == 1 and len(scores) > 1:
         scores = scores[None]  # one example, outside a batch
     scores, binary = _check_logits(scores)
     labels = _check_targets(labels, binary, ignore_index)
-    where = _check_index(index, positions)
-    if not len(where) == len(scores) == len(labels):
-        if watched:
-            raise ValueError(
-                f"the watched loader drew {len(where)} examples, but logits has {len(scores)} rows and targets "
-                f"{len(labels)}: what the collate function or the model drops, adds or flattens cannot be followed. "
-                "Pass the index to update(); with_index(dataset) adds it to each item."
-            )
-        raise ValueError(
-            f"index, logits and targets must have one entry per example, got {len(where)}, {len(scores)} and "
-            f"{len(labels)}."
-        )
+    where = check_index(index, positions)
+    check_lengths(len(where), len(scores), len(labels), watched)
     classes = scores.shape[1]
-    if num_classes is not None and classes != num_classes:
-        raise ValueError(f"logits must have {num_classes} classes as in earlier batches, got {classes}.")
+    check_classes(classes, num_classes)
     if ignore_index is not None:
         kept = labels != ignore_index
         where, scores, labels = where[kept], scores[kept], labels[kept]
-    if not _below(where, num_examples):
-        found = where[(where < 0) | (where >= num_examples)][0]
-        raise IndexError(
-            f"index must lie in [0, {num_examples}), got {found}. Pass dataset positions, not batch positions."
-        )
+    check_range(where, num_examples)
     if not _below(labels, classes):
-        found = labels[(labels < 0) | (labels >= classes)][0]
-        hint = " Say ignore_index to skip such rows." if ignore_index is None and found < 0 else ""
-        raise ValueError(f"targets must lie in [0, {classes}), got {found}.{hint}")
+        raise target_error(labels[(labels < 0) | (labels >= classes)][0], classes, ignore_index)
     return Batch(where, scores, labels)
+
+
+def on_accelerator(value: Any) -> bool:
+    """Whether it is a torch tensor that does not lie in the host's memory."""
+    return not getattr(value, "is_cpu", True)
 
 
 def to_array(value: Any, name: str) -> np.ndarray:
@@ -124,18 +117,9 @@ def to_array(value: Any, name: str) -> np.ndarray:
 
 def _check_logits(logits: np.ndarray) -> tuple[np.ndarray, bool]:
     """(B, 2 or more) float32 or float64, and whether they came as one logit per example."""
-    if logits.dtype.kind != "f":
-        raise TypeError(f"logits must be floats, the scores before softmax, got {logits.dtype}.")
-    if logits.ndim == 0 or logits.ndim > 2:
-        hint = (
-            "Flatten sequences (B, T, K) to one row per token: logits.reshape(-1, K), targets and index alike."
-            if logits.ndim == 3
-            else "Tasks with an answer per pixel are not supported."
-        )
-        raise ValueError(f"logits must have shape (B, K), or (B,) for binary, got {logits.shape}. {hint}")
+    binary = check_logits_form(logits.dtype.kind, logits.dtype, logits.shape)
     if logits.dtype.itemsize < 4 or logits.dtype.itemsize > 8:
         logits = logits.astype(np.float32 if logits.dtype.itemsize < 4 else np.float64)
-    binary = logits.ndim == 1 or logits.shape[1] == 1
     if binary:
         logits = logits.reshape(-1)
         return np.stack([np.zeros_like(logits), logits], axis=1), True
@@ -143,32 +127,17 @@ def _check_logits(logits: np.ndarray) -> tuple[np.ndarray, bool]:
 
 
 def _check_targets(targets: np.ndarray, binary: bool, ignore_index: int | None) -> np.ndarray:
-    if binary and targets.ndim == 2 and targets.shape[1] == 1:
-        targets = targets.reshape(-1)
-    if targets.ndim > 1:
-        raise ValueError(
-            f"targets must have shape (B,), one class per example, got {targets.shape}. "
-            "Multi-label and soft targets are not supported; flatten sequences to one row per token: "
-            "logits.reshape(-1, K), targets.reshape(-1), with an index for each row."
-        )
-    targets = np.atleast_1d(targets)
+    check_targets_form(targets.dtype.kind, targets.dtype, targets.shape, binary)
+    targets = targets.reshape(-1)
     if targets.dtype.kind == "f":
-        if not binary:
-            raise TypeError(
-                f"targets must be integer classes, got {targets.dtype}. Soft and regression targets are not supported."
-            )
         allowed = (0, 1) if ignore_index is None else (0, 1, ignore_index)
         if not np.isin(targets, allowed).all():
-            found = targets[~np.isin(targets, allowed)][0]
-            raise ValueError(
-                f"binary targets must be exactly 0 or 1, got {found}. Soft and regression targets are not supported."
-            )
-    elif targets.dtype.kind not in "iub":
-        raise TypeError(f"targets must be integer classes, got {targets.dtype}.")
+            raise binary_error(targets[~np.isin(targets, allowed)][0])
     return targets.astype(np.int64, copy=False)
 
 
-def _check_index(index: Any, positions: Mapping[Any, int] | None) -> np.ndarray:
+def check_index(index: Any, positions: Mapping[Any, int] | None) -> np.ndarray:
+    """int64, (B,): positions that came as such, or as ids where `positions` is given; their range is not checked."""
     if positions is not None:
         names = index.tolist() if hasattr(index, "tolist") else list(index)
         names = names if isinstance(names, list) else [names]
@@ -179,11 +148,14 @@ def _check_index(index: Any, positions: Mapping[Any, int] | None) -> np.ndarray:
     found = np.atleast_1d(to_array(index, "index"))
     if found.size == 0:
         found = found.astype(np.int64)
-    if found.dtype.kind not in "iu":
-        raise TypeError(f"index must hold integers, positions in the training set, got {found.dtype}.")
-    if found.ndim != 1:
-        raise ValueError(f"index must have shape (B,), got {found.shape}.")
+    check_index_form(found.dtype.kind, found.dtype, found.shape)
     return found.astype(np.int64, copy=False)
+
+
+def check_range(index: np.ndarray, num_examples: int) -> None:
+    """Refuse an index outside [0, N)."""
+    if not _below(index, num_examples):
+        raise index_error(index[(index < 0) | (index >= num_examples)][0], num_examples)
 
 
 def _below(values: np.ndarray, limit: int) -> bool:

@@ -12,6 +12,8 @@ __all__ = ["EpochBuffer"]
 class EpochBuffer:
     """Collects what an epoch saw; of repeated visits the last one stands and `visits` counts them.
 
+    Takes 24 bytes per example; a tracker's labels add 8.
+
     Args:
         num_examples: N.
     """

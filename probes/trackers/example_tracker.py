@@ -5,22 +5,24 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+import warnings
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from probes.errors import ProbeError, unknown_name
+from probes.errors import ProbeError, ProbeWarning, unknown_name
 from probes.runs.probe_recording import record_probe
 from probes.runs.run import Run, known_labels
 from probes.runs.score_table import score_table
 from probes.runs.thumbnails import EVERY, ImageSource, choose_thumbnails, encode_png, image_source
 from probes.runs.trajectories import FolderStore, MemoryStore, Store, dense_trajectories
 from probes.runs.writer import IF_EXISTS, RunWriter
-from probes.signals import signals
-from probes.trackers.batches import check_batch, to_array
-from probes.trackers.epoch_buffer import EpochBuffer
+from probes.trackers.batches import on_accelerator, to_array
+from probes.trackers.distributed import Rank, open_together, rank_of_run
+from probes.trackers.epoch_recorder import EpochRecorder
 from probes.trackers.labels import Labels, check_ids
 from probes.trackers.watching import Watching
 
@@ -30,13 +32,17 @@ if TYPE_CHECKING:
 __all__ = ["ExampleTracker"]
 
 STATUSES = ("complete", "interrupted", "failed")
-_DEVICES = ("cpu", "cuda", "mps", "xpu", "hpu", "xla", "mtia")
 
 
 class ExampleTracker:
     """Records what a training run does to each of its examples, from the logits it already computes.
 
-    What is recorded is *online*: each example as the training pass saw it, before the update.
+    What is recorded is *online*: each example as the training pass saw it, before the update. Buffers take 32 bytes
+    per example; with logits on an accelerator 36, 28 of them there. No update waits for the accelerator: a batch with
+    a value that cannot be used is left out, and the next `end_epoch` raises what `update` would have.
+
+    Under torchrun, every rank makes its tracker with the same `run`, after `init_process_group`, and calls it alike;
+    each writes what it saw, and `close` on rank 0 merges (docs/distributed.md). With run=None each keeps its own part.
 
     Args:
         num_examples: N, the size of the training set.
@@ -46,7 +52,7 @@ class ExampleTracker:
         images: (N, H, W[, C]) or a function of the index; thumbnails for the report.
         classes: K names.
         ignore_index: rows with this target are skipped.
-        device: reserved for accelerators; signals are computed on the CPU.
+        device: where batches go to be recorded; left out, where the first logits are.
         if_exists: what to do where `run` is there already: `error`, `overwrite` or `resume`.
 
     Raises:
@@ -84,22 +90,22 @@ class ExampleTracker:
         if ignore_index is not None and not isinstance(ignore_index, (int, np.integer)):
             raise TypeError(f"ignore_index must be an int, got {ignore_index!r}.")
         self.classes = _check_classes(classes)
-        _check_device(device)
-        self._ignore_index = ignore_index
-        names, self._positions = check_ids(ids, self.num_examples)
+        names, positions = check_ids(ids, self.num_examples)
         self._labels = Labels(self.num_examples, true_labels, names)
         self._images: ImageSource | None = None if images is None else image_source(images, self.num_examples)
         # A function may decode from disk, and a large array calls for a choice by score: both wait for `close`.
         self._late_images = callable(images) or self.num_examples > EVERY
         self._num_classes: int | None = None
-        self._buffer = EpochBuffer(self.num_examples)
+        self._buffer = EpochRecorder(self.num_examples, self._labels, positions, ignore_index, device)
         self._memory = MemoryStore()
         self._epoch = 0
         self._updates = 0
+        self._updates_written = 0  # those of closed epochs
         self._closed = False
         self._resumed = False
         self._watching = Watching(self.num_examples, self.update, self.end_epoch)
         self.frames: dict[str, list[pd.DataFrame]] = {}
+        self._rank = None if run is None else rank_of_run()  # among those that write the run together
         self.writer = None if run is None else self._open(run, if_exists)
         self._owner = os.getpid()
         if self.writer is not None:
@@ -122,44 +128,48 @@ class ExampleTracker:
         """
         if self._closed:
             raise ProbeError("the tracker is closed: nothing more can be recorded. Make a new one.")
-        watched = self._watching.positions(targets) if index is None else None
-        batch = check_batch(
+        on_device = self._buffer.place(logits)
+        watched, among = None, []
+        if index is None:
+            defer = on_device and on_accelerator(targets)
+            watched = self._watching.positions(targets, defer=defer)
+            among = self._watching.candidates(targets) if defer else []
+        batch = self._buffer.check(
             index if watched is None else watched,
             logits,
             targets,
-            num_examples=self.num_examples,
             num_classes=self._num_classes,
-            positions=self._positions if watched is None else None,
-            ignore_index=self._ignore_index,
             watched=watched is not None,
         )
         if self._num_classes is None:
             self._check_num_classes(batch.logits.shape[1])
-        self._labels.learn(batch.index, batch.targets)
+        self._buffer.record(batch, among)
         if watched is not None:
             self._watching.recorded()
         self._num_classes = batch.logits.shape[1]
         self._updates += 1
-        if len(batch.index):
-            self._buffer.write(batch.index, signals(batch.logits, batch.targets))
 
     def end_epoch(self) -> None:
-        """Close the recording period and write it; with no update since the last one, do nothing."""
+        """Close the recording period and write it; with no update since the last one, do nothing.
+
+        Raises:
+            ValueError, IndexError: a batch on an accelerator could not be used. What else was recorded is written.
+        """
         self._watching.settle()
-        if not self._buffer.open:
-            return
-        columns = self._buffer.take()
-        self._epoch += 1
-        if self.writer is None:
-            self._memory.tables.append(columns)
-            return
-        self._labels.write(self.writer)
-        self.writer.write_epoch(self._epoch, columns)
+        error = self._write_open_epoch()
+        if error is not None:
+            raise error
 
     def scores(self, names: str | Sequence[str] | None = None, epochs: tuple[int, int] | None = None) -> pd.DataFrame:
-        """Per-example scores of the closed epochs, as `Run.scores`; first closes one left early by a `break`."""
+        """Per-example scores of the closed epochs, as `Run.scores`; first closes one left early by a `break`.
+
+        Of a run that several ranks write: of the epochs that all of them have closed.
+        """
         self._watching.warn_of_nothing()
         self._close_left_epoch()
+        self._buffer.learn_labels()
+        if self._rank is not None:
+            return self._shared_run().scores(names, epochs)
         return score_table(
             self._store(),
             self.num_examples,
@@ -172,6 +182,9 @@ class ExampleTracker:
     def trajectory(self, signal: str) -> np.ndarray:
         """A signal over the closed epochs, (E, N), as `Run.trajectory`; first closes one left early by a `break`."""
         self._close_left_epoch()
+        self._buffer.learn_labels()
+        if self._rank is not None:
+            return self._shared_run().trajectory(signal)
         store = self._store()
         epochs = [epoch for epoch in store.epochs() if epoch > 0]
         return dense_trajectories(store, [signal], epochs, 0, self.num_examples, self._labels.given)[signal]
@@ -223,8 +236,9 @@ class ExampleTracker:
             examples: `probes.data.ExampleSet`.
         """
         epoch = self._epoch + self._buffer.open
+        writer = self.writer if self._rank is None or self._rank.rank == 0 else None
         frame = record_probe(
-            self.writer, probe, model, examples, epoch=epoch, step=self._updates, learning_rate=learning_rate
+            writer, probe, model, examples, epoch=epoch, step=self._updates, learning_rate=learning_rate
         )
         self.frames.setdefault(probe.name, []).append(frame)
         return frame
@@ -232,11 +246,13 @@ class ExampleTracker:
     def state_dict(self) -> dict[str, Any]:
         """What `load_state_dict` needs to go on from here, as tensors and numbers; goes into your own checkpoint.
 
-        An epoch that a watched loader was left in early is closed; one under way is saved open.
+        An epoch that a watched loader was left in early is closed; one under way is saved open. Of several ranks,
+        each has a state of its own.
         """
         import torch
 
         self._close_left_epoch()
+        self._buffer.learn_labels()
 
         def tensors(columns: Mapping[str, np.ndarray]) -> dict[str, Any]:
             return {name: torch.from_numpy(np.array(values)) for name, values in columns.items()}
@@ -276,32 +292,35 @@ class ExampleTracker:
                     )
                 self.writer.drop_epochs_after(epoch)
         self._epoch, self._updates = epoch, int(state["updates"])
+        self._updates_written = self._updates
         self._num_classes = state["num_classes"]
         self._labels.replace(to_array(state["given_labels"], "given_labels"))
         self._memory.tables = [_arrays(table) for table in state["epochs"]]
-        self._buffer.put(_arrays(state["open_epoch"]))
-        self._buffer.nonfinite_visits = int(state["nonfinite_visits"])
+        self._buffer.put(_arrays(state["open_epoch"]), int(state["nonfinite_visits"]))
         self._watching.forget()
 
     def close(self, status: Literal["complete", "interrupted", "failed"] = "complete") -> None:
-        """End an open epoch, write the status and release the run. A second call does nothing."""
+        """End an open epoch, write the status and release the run. A second call does nothing.
+
+        Of several ranks, rank 0 waits for the others' shards, a minute at most, merges them and names a missing rank.
+
+        Raises:
+            ValueError, IndexError: as in `end_epoch`, once all is written; the run's status is then `failed`.
+        """
         if status not in STATUSES:
             raise unknown_name("status", status, STATUSES)
         if self._closed:
             return
-        self.end_epoch()
-        self._closed = True
-        self._watching.warn_of_nothing()
-        self._watching.stop()
-        if self.writer is None:
-            return
-        atexit.unregister(self._close_at_exit)
-        try:
-            self._labels.write(self.writer)
-            if self._images is not None and self._late_images:
-                self._save_thumbnails()
-        finally:
-            self.writer.finish(status, nonfinite_visits=self._buffer.nonfinite_visits, num_classes=self._num_classes)
+        self._watching.settle()
+        bad_batch = self._write_open_epoch()
+        if bad_batch is None:
+            self._finish(status)
+        elif status == "complete":
+            self._finish("failed")
+            raise bad_batch
+        else:  # another error is on its way already
+            self._finish(status)
+            warnings.warn(str(bad_batch), ProbeWarning, stacklevel=2)
 
     def __enter__(self) -> ExampleTracker:
         return self
@@ -314,13 +333,34 @@ class ExampleTracker:
         else:
             self.close("interrupted" if issubclass(kind, KeyboardInterrupt) else "failed")
 
-    def _open(self, run: str | os.PathLike[str], if_exists: str) -> RunWriter:
-        """The run's writer: of a new run, or of one to go on with."""
-        from pathlib import Path
+    def _finish(self, status: Literal["complete", "interrupted", "failed"]) -> None:
+        self._closed = True
+        self._watching.warn_of_nothing()
+        self._watching.stop()
+        if self.writer is None:
+            return
+        atexit.unregister(self._close_at_exit)
+        try:
+            self._labels.write(self.writer)
+            if self._images is not None and self._late_images and self.writer.rank == 0:
+                self._save_thumbnails()
+        finally:
+            self.writer.finish(status, nonfinite_visits=self._buffer.nonfinite_visits, num_classes=self._num_classes)
 
-        path = Path(run)
+    def _open(self, run: str | os.PathLike[str], if_exists: str) -> RunWriter:
+        """The run's writer: of a new run, or of one to go on with; shared, where there are several ranks."""
+        path, rank = Path(run), self._rank
+        if rank is None:
+            return self._lead(path, if_exists, world_size=1)
+        return open_together(
+            rank,
+            lead=lambda: self._lead(path, if_exists, world_size=rank.world_size),
+            join=lambda _, launch_id: self._join(path, if_exists, rank, launch_id),
+        )
+
+    def _lead(self, path: Path, if_exists: str, *, world_size: int) -> RunWriter:
         if if_exists == "resume" and (path / "run.json").exists():
-            return self._resume(path)
+            return self._resume(path, world_size=world_size)
         writer = RunWriter.create(
             path,
             num_examples=self.num_examples,
@@ -330,25 +370,53 @@ class ExampleTracker:
                 "command": " ".join(sys.argv),
                 "dataset": {"classes": self.classes},
             },
+            world_size=world_size,
         )
         self._labels.write(writer)
         if self._images is not None and not self._late_images:
             writer.write_thumbnails({i: encode_png(self._images(i)) for i in range(self.num_examples)})
         return writer
 
-    def _resume(self, path: Any) -> RunWriter:
+    def _resume(self, path: Path, *, world_size: int) -> RunWriter:
         saved = Run(path)
         if saved.measure != "online":
             raise ProbeError(f"{path} holds a run measured by {saved.measure}; a tracker goes on with online ones.")
         if saved.num_examples != self.num_examples:
             raise ProbeError(f"{path} holds a run of {saved.num_examples} examples, not of {self.num_examples}.")
+        self._go_on_with(saved)
+        writer = RunWriter.resume(path, world_size=world_size)
+        self._buffer.nonfinite_visits = int(writer.meta.get("nonfinite_visits") or 0)
+        return writer
+
+    def _join(self, path: Path, if_exists: str, rank: Rank, launch_id: str) -> RunWriter:
+        writer = RunWriter.join(path, rank=rank.rank, launch_id=launch_id)
+        if if_exists == "resume":
+            self._go_on_with(Run(path))
+        return writer
+
+    def _go_on_with(self, saved: Run) -> None:
         self._labels.resume(saved)
-        writer = RunWriter.resume(path)
         self._resumed = True
         self._epoch = saved.num_epochs
         self._num_classes = saved.meta["dataset"].get("num_classes")
-        self._buffer.nonfinite_visits = int(saved.meta.get("nonfinite_visits") or 0)
-        return writer
+
+    def _write_open_epoch(self) -> Exception | None:
+        """Write what the epoch saw; returns what was wrong with a batch that was left out, if there was one."""
+        # A rank whose batches were all empty closes the epoch like the others, lest they wait for its shard.
+        shared = self._rank is not None and self._updates > self._updates_written
+        if not self._buffer.open and not shared:
+            return None
+        columns, error = self._buffer.take()
+        if not len(columns["example"]) and not shared:  # every row was left out
+            return error
+        self._updates_written = self._updates
+        self._epoch += 1
+        if self.writer is None:
+            self._memory.tables.append(columns)
+            return error
+        self._labels.write(self.writer)
+        self.writer.write_epoch(self._epoch, columns, nonfinite_visits=self._buffer.nonfinite_visits)
+        return error
 
     def _check_num_classes(self, found: int) -> None:
         """The first batch tells K: names and true labels must fit it."""
@@ -359,6 +427,11 @@ class ExampleTracker:
     def _close_left_epoch(self) -> None:
         if self._watching.settle():
             self.end_epoch()
+
+    def _shared_run(self) -> Run:
+        """What all ranks have closed so far, with the labels of all."""
+        assert self.writer is not None
+        return Run(self.writer.path)
 
     def _store(self) -> Store:
         return self._memory if self.writer is None else FolderStore(self.writer.path / "trajectories")
@@ -390,8 +463,3 @@ def _check_classes(classes: Sequence[str] | None) -> list[str] | None:
     if isinstance(classes, str) or len(classes) < 2:
         raise ValueError(f"classes must be a list of at least two names, got {classes!r}.")
     return [str(name) for name in classes]
-
-
-def _check_device(device: Any) -> None:
-    if device is not None and str(device).split(":")[0] not in _DEVICES:
-        raise unknown_name("device", str(device), _DEVICES)

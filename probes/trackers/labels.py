@@ -9,6 +9,7 @@ import numpy as np
 
 from probes.errors import ProbeError
 from probes.runs.writer import RunWriter
+from probes.trackers.batch_form import label_error
 from probes.trackers.batches import to_array
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ __all__ = ["Labels", "check_ids"]
 
 
 class Labels:
-    """Given and true labels, and ids, of every example.
+    """Given and true labels, and ids, of every example; the given ones take 8 bytes per example.
 
     Args:
         num_examples: N.
@@ -48,10 +49,7 @@ class Labels:
             example, now = int(index[wrong][0]), int(targets[wrong][0])
             was = int(self.given[example])
             self.given[index] = before
-            raise ValueError(
-                f"targets gave example {example} label {now}, but earlier {was}. An example keeps one given label; "
-                "check that index holds dataset positions."
-            )
+            raise label_error(example, now, was)
 
     def resume(self, run: Run) -> None:
         """Take over what a saved run knows; what was told now must agree with it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -11,12 +12,12 @@ import numpy as np
 
 from probes.errors import ProbeError
 from probes.trackers.attaching import after_each_call, check_criterion
-from probes.trackers.batches import to_array
+from probes.trackers.batch_form import PASS_THE_INDEX, ahead_error
+from probes.trackers.batches import on_accelerator, to_array
 from probes.trackers.sampler_record import RecordedBatches
 
 __all__ = ["WatchedLoader", "Watching"]
 
-_PASS_THE_INDEX = "Pass the index to update() instead; with_index(dataset) adds it to each item."
 _ITERATION = ("__iter__", "_get_iterator", "_index_sampler")  # what a subclass of DataLoader must leave alone
 
 
@@ -72,11 +73,15 @@ class Watching:
         self._hooks.clear()
         self._pass, self._waiting = lambda: None, None
 
-    def positions(self, targets: Any) -> np.ndarray | None:
+    def positions(self, targets: Any, *, defer: bool = False) -> np.ndarray | None:
         """int64, (B,); of the batch that waits to be recorded, or None where there is none.
 
         Once its pass is gone, only the batch's own targets can claim it: `x, y = next(iter(loader))` may be
         recorded, and validation after a `break` is not taken for the batch that the loop left behind.
+
+        Args:
+            targets: of the batch that is to be recorded.
+            defer: leave the values of targets alone; the caller compares them with `candidates`.
 
         Raises:
             ValueError: the loop may have taken batches ahead, for `targets` are not of the last one.
@@ -85,13 +90,24 @@ class Watching:
             return None
         batch, positions = self._waiting
         if self._pass() is None:
-            return positions if _holds(batch, targets, np.may_share_memory) else None
-        if (self._skipped or self._overtaken() is not None) and not _holds(batch, targets, np.array_equal):
-            raise ValueError(
-                "targets are not in the batch that the watched loader gave last, so its indices may be of other "
-                f"examples: does the loop take batches ahead, or change the targets? {_PASS_THE_INDEX}"
-            )
+            return positions if any(_share_memory(part, targets) for part in _parts(batch)) else None
+        if not defer and self._in_doubt() and not any(_equal(part, targets) for part in _parts(batch)):
+            raise ahead_error()
         return positions
+
+    def candidates(self, targets: Any) -> list[Any]:
+        """Arrays of the waiting batch, one of which must equal targets on a device; none where there is no doubt.
+
+        Raises:
+            ValueError: none can, by their sizes.
+        """
+        if self._waiting is None or self._pass() is None or not self._in_doubt():
+            return []
+        arrays = [part if on_accelerator(part) else _numbers(part) for part in _parts(self._waiting[0])]
+        found = [array for array in arrays if array is not None and math.prod(array.shape) == targets.numel()]
+        if not found:
+            raise ahead_error()
+        return found
 
     def recorded(self) -> None:
         """The waiting batch has been recorded: its indices are used up."""
@@ -123,15 +139,15 @@ class Watching:
         from torch.utils.data import DataLoader, IterableDataset
 
         if not isinstance(loader, DataLoader):
-            raise TypeError(f"watch() takes a torch DataLoader, got {type(loader).__name__}. {_PASS_THE_INDEX}")
+            raise TypeError(f"watch() takes a torch DataLoader, got {type(loader).__name__}. {PASS_THE_INDEX}")
         dataset: Any = loader.dataset
         if isinstance(dataset, IterableDataset):
             raise ValueError("watch() cannot follow an iterable dataset, which has no positions: pass the index.")
         if not getattr(loader, "in_order", True):
-            raise ValueError(f"watch() cannot follow a loader with in_order=False: pass the index. {_PASS_THE_INDEX}")
+            raise ValueError(f"watch() cannot follow a loader with in_order=False: pass the index. {PASS_THE_INDEX}")
         kind = type(loader)
         if any(getattr(kind, name, None) is not getattr(DataLoader, name, None) for name in _ITERATION):
-            raise ValueError(f"watch() cannot follow {kind.__name__}, which iterates in its own way. {_PASS_THE_INDEX}")
+            raise ValueError(f"watch() cannot follow {kind.__name__}, which iterates in its own way. {PASS_THE_INDEX}")
         try:
             size = len(dataset)
         except (TypeError, NotImplementedError):  # it need not tell
@@ -139,7 +155,7 @@ class Watching:
         if size != self._num_examples:
             raise ValueError(
                 f"the loader's dataset has {size} examples and the tracker {self._num_examples}, so positions would "
-                f"mean other examples. Say num_examples=len(loader.dataset). {_PASS_THE_INDEX}"
+                f"mean other examples. Say num_examples=len(loader.dataset). {PASS_THE_INDEX}"
             )
 
     def begin(self, new: _Pass) -> None:
@@ -166,10 +182,14 @@ class Watching:
             self._unfinished = False
             self._end_epoch()
 
+    def _in_doubt(self) -> bool:
+        """Whether the loop may have taken batches ahead, so that targets must show of which batch they are."""
+        return self._skipped or self._overtaken() is not None
+
     def _criterion_called(self, logits: Any, targets: Any) -> None:
         if not self.on or not getattr(logits, "requires_grad", True):
             return
-        if self.positions(targets) is None:
+        if self.positions(targets, defer=True) is None:
             self._missed += 1
         elif not hasattr(logits, "requires_grad"):
             raise TypeError(f"call an attached criterion as criterion(logits, targets), got {type(logits).__name__}.")
@@ -233,7 +253,7 @@ class _Pass:
         if self.overtaken or self._batches.restarted:
             raise ProbeError(
                 "a later pass over a watched loader has begun, and a tracker follows one at a time. Finish a pass "
-                f"before the next, or do not watch. {_PASS_THE_INDEX}"
+                f"before the next, or do not watch. {PASS_THE_INDEX}"
             )
         try:
             batch, positions = next(self._batches)
@@ -246,13 +266,35 @@ class _Pass:
         return batch
 
 
-def _holds(batch: Any, targets: Any, alike: Callable[[np.ndarray, np.ndarray], bool]) -> bool:
-    """Whether some array of a batch, however nested, is like targets."""
-    if isinstance(batch, Mapping):
-        return any(_holds(part, targets, alike) for part in batch.values())
-    if isinstance(batch, (list, tuple)) and any(_holds(part, targets, alike) for part in batch):
-        return True
+def _parts(batch: Any) -> Iterator[Any]:
+    """A batch and all that it holds, however nested."""
+    if isinstance(batch, (Mapping, list, tuple)):
+        for part in batch.values() if isinstance(batch, Mapping) else batch:
+            yield from _parts(part)
+    if not isinstance(batch, Mapping):
+        yield batch
+
+
+def _numbers(value: Any) -> np.ndarray | None:
+    """The value as an array of numbers, flat, if it is one."""
+    if isinstance(value, (list, tuple)) and any(on_accelerator(part) for part in value):
+        return None
     try:
-        return alike(to_array(batch, "batch").reshape(-1), to_array(targets, "targets").reshape(-1))
+        array = to_array(value, "batch").reshape(-1)
     except TypeError:
+        return None
+    return array if array.dtype.kind in "fiub" else None
+
+
+def _equal(part: Any, targets: Any) -> bool:
+    first, second = _numbers(part), _numbers(targets)
+    return first is not None and second is not None and np.array_equal(first, second)
+
+
+def _share_memory(part: Any, targets: Any) -> bool:
+    if on_accelerator(part) and on_accelerator(targets):
+        return bool(part.untyped_storage().data_ptr() == targets.untyped_storage().data_ptr())
+    if on_accelerator(part) or on_accelerator(targets):
         return False
+    first, second = _numbers(part), _numbers(targets)
+    return first is not None and second is not None and np.may_share_memory(first, second)
