@@ -6,14 +6,21 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import click
 
 from probes.errors import ProbeError
+from probes.trackers.distributed import launched_rank
 
-__all__ = ["Terminated", "exit_code_of", "interrupt_code", "terminable"]
+__all__ = ["Terminated", "exit_code_of", "interrupt_code", "speechless_rank", "terminable"]
+
+
+# What goes wrong in every rank, the first says; then torchrun ends the others. Whoever is still there after so long has
+# an error of its own to tell; who ended at once would have torchrun end the first before it has spoken.
+_FIRST_RANK_S = 3.0
 
 
 class Terminated(KeyboardInterrupt):
@@ -33,6 +40,12 @@ def terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def speechless_rank() -> int | None:
+    """The number of this process among those that torchrun started, if it is not the first: that one speaks for all."""
+    rank = launched_rank()
+    return rank.rank if rank is not None and rank.rank > 0 else None
+
+
 def exit_code_of(error: BaseException) -> int:
     """Say on stderr, in one line, what went wrong; return the code to exit with.
 
@@ -45,6 +58,9 @@ def exit_code_of(error: BaseException) -> int:
             return 0
         case click.ClickException():
             return _say(error.format_message(), error.exit_code)
+        case ProbeError(by_rank_0=True):
+            time.sleep(_FIRST_RANK_S)
+            return error.exit_code
         case ProbeError():
             return _say(str(error), error.exit_code)
         case KeyboardInterrupt() | click.Abort():
@@ -67,6 +83,12 @@ def _describe(error: OSError) -> str:
 
 
 def _say(message: str, code: int) -> int:
+    rank = speechless_rank()
+    if rank is not None:
+        if code > 128:  # a signal, which all ranks get
+            return code
+        time.sleep(_FIRST_RANK_S)
+        message = f"rank {rank}: {message}"
     click.echo(f"Error: {' '.join(message.split())}", err=True)
     return code
 

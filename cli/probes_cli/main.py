@@ -11,6 +11,7 @@ import click
 import probes
 from probes.errors import unknown_name
 from probes_cli.exits import exit_code_of, terminable
+from probes_cli.output import short_warnings
 
 __all__ = ["COMMANDS", "LazyGroup", "main"]
 
@@ -59,7 +60,7 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what click has its own way with becomes an exit code before it sees it."""
         try:
-            with terminable():
+            with terminable(), short_warnings():
                 return super().invoke(ctx)
         except (KeyboardInterrupt, BrokenPipeError) as end:
             raise click.exceptions.Exit(exit_code_of(end)) from end

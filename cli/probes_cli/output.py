@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import math
 import numbers
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
+import warnings
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
+
+from probes.errors import ProbeWarning
 
 __all__ = [
     "columns",
@@ -21,8 +24,26 @@ __all__ = [
     "percent",
     "plain",
     "say",
+    "short_warnings",
     "visible",
 ]
+
+
+@contextmanager
+def short_warnings() -> Iterator[None]:
+    """Within it, what the library warns of is one line on stderr, without the place in the code."""
+
+    with warnings.catch_warnings():
+        otherwise = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+            if issubclass(category, ProbeWarning):
+                say(f"Warning: {message}")
+            else:
+                otherwise(message, category, *place)
+
+        warnings.showwarning = show  # type: ignore[assignment]  # the further arguments are only passed on
+        yield
 
 
 def say(message: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import os
+import warnings
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from probes.errors import ProbeError, RunNotFoundError, unknown_name
+from probes.errors import ProbeError, ProbeWarning, RunNotFoundError, unknown_name
 from probes.runs import layout
 from probes.runs.score_table import score_table
+from probes.runs.shards import describe_missing, missing_ranks, read_examples, world_size_of
 from probes.runs.trajectories import DERIVED, STORED, FolderStore, dense_trajectories
 from probes.runs.writer import read_metrics
 
@@ -43,10 +45,14 @@ class Run:
         self.meta = _read_meta(self.path)
         self.measure: str = self.meta["measure"]
         self.num_examples: int = int(self.meta["dataset"]["num_examples"])
-        self._store = FolderStore(self.path / layout.TRAJECTORIES)
-        self._online = FolderStore(self.path / layout.ONLINE_TRAJECTORIES)
+        world_size = world_size_of(self.meta, self.path)
+        self._store = FolderStore(self.path / layout.TRAJECTORIES, world_size)
+        self._online = FolderStore(self.path / layout.ONLINE_TRAJECTORIES, world_size)
         status = self.meta["status"]
         self.status: str = "interrupted" if status == "running" and not _is_held(self.path) else status
+        missing = missing_ranks(self.path / layout.TRAJECTORIES, world_size)
+        if missing and self.status != "running":
+            warnings.warn(describe_missing(self.path, missing), ProbeWarning, stacklevel=2)
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.status}, {self.num_examples} examples, {self.num_epochs} epochs)"
@@ -82,9 +88,9 @@ class Run:
         """`given_label`, `true_label`, `noisy`, `corruption` and, where recorded, `id`, `path`, by example."""
         import pandas as pd
 
-        path = self.path / layout.EXAMPLES
         index = pd.RangeIndex(self.num_examples, name="example")
-        frame = pd.read_parquet(path) if path.exists() else pd.DataFrame(index=index)
+        table = read_examples(self.path)
+        frame = pd.DataFrame(index=index) if table is None else table.to_pandas()
         frame = (frame if frame.index.name == "example" else frame.set_index("example")).reindex(index)
         types = {"given_label": "Int64", "true_label": "Int64", "noisy": "boolean", "corruption": "string"}
         return frame.assign(**dict.fromkeys(name for name in types if name not in frame)).astype(types)

@@ -79,7 +79,7 @@ def choose_thumbnails(num_examples: int, score_columns: Any, seed: int = 0) -> n
         return np.arange(num_examples)
     chosen = [np.random.default_rng(seed).choice(num_examples, SAMPLE, replace=False)]
     for name, score in CATALOGUE.items():
-        if score.direction is not None:
+        if score.direction is not None and score.default:
             values = score_columns[name].to_numpy(dtype=np.float64, na_value=np.nan)
             order = np.argsort(values)
             order = order[: np.count_nonzero(~np.isnan(values))]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from probes.errors import ProbeError, unknown_name
-from probes.runs.layout import epoch_name, epochs_in
+from probes.runs.layout import epoch_name, shard_name
+from probes.runs.shards import first_of_each, whole_epochs
 
 __all__ = [
     "DERIVED",
@@ -44,30 +46,37 @@ class Store(Protocol):
 
 
 class FolderStore:
-    """Epochs in a folder of Parquet files; only those closed when it was opened."""
+    """Epochs in a folder of Parquet files; only those closed when it was opened.
 
-    def __init__(self, folder: Path):
+    Args:
+        folder: of the trajectories.
+        world_size: how many ranks write there. An epoch is closed when it is merged, or has a shard of each.
+    """
+
+    def __init__(self, folder: Path, world_size: int = 1):
         self._folder = folder
-        self._epochs = epochs_in(folder)
+        self._world_size = world_size
+        self._epochs = whole_epochs(folder, world_size)
 
     def epochs(self) -> list[int]:
         return self._epochs
 
     def columns(self, epoch: int, names: Sequence[str], start: int, stop: int) -> Mapping[str, np.ndarray]:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        path = self._folder / f"{epoch_name(epoch)}.parquet"
+        merged = self._folder / f"{epoch_name(epoch)}.parquet"
+        if not merged.exists():
+            with suppress(FileNotFoundError):  # merged in the meantime
+                return self._of_shards(epoch, names, start, stop)
         try:
-            file = pq.ParquetFile(path)
-            held = [name for name in ("example", *names) if name in file.schema_arrow.names]
-            table = file.read_row_groups(_groups(file, start, stop), columns=held, use_threads=False)
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise ProbeError(f"{path} cannot be read: {error}. Remove the file to read the other epochs.") from error
-        absent = {name: np.full(table.num_rows, _absent(name)) for name in names if name not in held}
-        arrays = {**{name: table.column(name).to_numpy() for name in held}, **absent}
-        inside = (arrays["example"] >= start) & (arrays["example"] < stop)
-        return arrays if inside.all() else {name: values[inside] for name, values in arrays.items()}
+            return _read(merged, names, start, stop)
+        except FileNotFoundError as error:
+            raise ProbeError(f"{merged} is no longer there: open the run again.") from error
+
+    def _of_shards(self, epoch: int, names: Sequence[str], start: int, stop: int) -> Mapping[str, np.ndarray]:
+        paths = [self._folder / f"{shard_name(epoch, rank)}.parquet" for rank in range(self._world_size)]
+        parts = [_read(path, names, start, stop) for path in paths]
+        joined = {name: np.concatenate([part[name] for part in parts]) for name in ("example", *names)}
+        chosen = first_of_each(joined["example"])
+        return {name: values[chosen] for name, values in joined.items()}
 
 
 class MemoryStore:
@@ -136,6 +145,25 @@ def _missing(stored: str) -> float | int:
 def _absent(stored: str) -> float | int:
     """What a column says that a file written by others lacks: nothing is known, but each row is a visit."""
     return 1 if stored == "visits" else _missing(stored)
+
+
+def _read(path: Path, names: Sequence[str], start: int, stop: int) -> Mapping[str, np.ndarray]:
+    """`example` and the named columns of a file, for examples in [start, stop)."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+        held = [name for name in ("example", *names) if name in file.schema_arrow.names]
+        table = file.read_row_groups(_groups(file, start, stop), columns=held, use_threads=False)
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise ProbeError(f"{path} cannot be read: {error}. Remove the file to read the other epochs.") from error
+    absent = {name: np.full(table.num_rows, _absent(name)) for name in names if name not in held}
+    arrays = {**{name: table.column(name).to_numpy() for name in held}, **absent}
+    inside = (arrays["example"] >= start) & (arrays["example"] < stop)
+    return arrays if inside.all() else {name: values[inside] for name, values in arrays.items()}
 
 
 def _groups(file: object, start: int, stop: int) -> list[int]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import shutil
+import time
 import uuid
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
-from probes.errors import ConfigError, ProbeError, RunExistsError, RunLockedError, unknown_name
-from probes.runs import layout
+from probes.errors import ConfigError, ProbeError, ProbeWarning
+from probes.runs import layout, shards
+from probes.runs.checksums import Checksums
+from probes.runs.claiming import IF_EXISTS, claim, locked, read_meta
 from probes.runs.layout import atomic_write, epoch_name
+from probes.runs.tables import trajectory_table, write_parquet, write_trajectory
 from probes.runs.versions import versions
 
 if TYPE_CHECKING:
@@ -26,18 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["IF_EXISTS", "RunWriter", "write_probe_frame"]
 
-IF_EXISTS = ("error", "overwrite", "resume")
-ROW_GROUP = 65_536
-_TRAJECTORY_TYPES = {
-    "epoch": pa.int32(),
-    "example": pa.int64(),
-    "visits": pa.int32(),
-    "loss": pa.float32(),
-    "margin": pa.float32(),
-    "entropy": pa.float32(),
-    "el2n": pa.float32(),
-    "prediction": pa.int32(),
-}
+WAIT_S = 60.0  # how long rank 0 waits for the others' last shards before it names who is missing
+_FAILED_WAIT_S = 5.0  # the same after a failure: perhaps theirs
+_JOIN_S = 30.0  # how long another rank looks for the run that rank 0 has made
 _EXAMPLE_TYPES = {
     "given_label": pa.int64(),
     "true_label": pa.int64(),
@@ -47,13 +41,22 @@ _EXAMPLE_TYPES = {
 
 
 class RunWriter:
-    """One run folder, held by a lock for as long as it is being written. Made by `create` or `resume`."""
+    """One run folder, held by a lock for as long as it is being written. Made by `create`, `resume` or `join`.
 
-    def __init__(self, path: Path, lock: FileLock, meta: dict[str, Any]):
+    Where several ranks write a run, rank 0 creates or resumes it, holds the lock and writes what belongs to the whole
+    run; the others join, and write the shards of what they saw and the labels in it.
+
+    Attributes:
+        path: the run folder.
+        rank: 0, unless joined.
+    """
+
+    def __init__(self, path: Path, lock: FileLock | None, meta: dict[str, Any], *, rank: int = 0):
         self.path = path
+        self.rank = rank
         self._lock = lock
         self._meta = meta
-        self._checksums = _read_checksums(path / layout.CHECKSUMS)
+        self._checksums = Checksums(path, rank)
 
     @classmethod
     def create(
@@ -64,6 +67,7 @@ class RunWriter:
         measure: str,
         if_exists: Literal["error", "overwrite"] = "error",
         meta: Mapping[str, Any] | None = None,
+        world_size: int = 1,
     ) -> RunWriter:
         """Start a new run with status `running`.
 
@@ -73,6 +77,7 @@ class RunWriter:
             measure: `sweep`, `online` or `both`.
             if_exists: what to do where the folder holds something: `error`, or `overwrite` a run.
             meta: further keys of run.json (docs/format.md).
+            world_size: how many ranks write it; the others `join`.
 
         Raises:
             RunExistsError: the folder holds something and may not be overwritten.
@@ -80,7 +85,7 @@ class RunWriter:
             ConfigError: it cannot be made.
         """
         folder = Path(path)
-        lock = _claim(folder, if_exists)
+        lock = claim(folder, if_exists)
         meta = dict(meta or {})
         dataset = {**meta.pop("dataset", {}), "num_examples": int(num_examples)}
         writer = cls(
@@ -92,7 +97,7 @@ class RunWriter:
                 "measure": measure,
                 "dataset": dataset,
                 **dict.fromkeys(("command", "config", "seeds", "threads", "device", "timings", "nonfinite_visits")),
-                "world_size": 1,
+                "world_size": world_size,
                 "launch_id": uuid.uuid4().hex,
                 "versions": versions(),
                 **meta,
@@ -102,18 +107,48 @@ class RunWriter:
         return writer
 
     @classmethod
-    def resume(cls, path: str | os.PathLike[str]) -> RunWriter:
-        """Take up a run that is not being written, with status `running` again."""
+    def resume(cls, path: str | os.PathLike[str], *, world_size: int = 1) -> RunWriter:
+        """Take up a run that is not being written, with status `running` again.
+
+        What ranks of an earlier launch left is merged; epochs that lack a rank are dropped.
+
+        Args:
+            path: the run folder.
+            world_size: how many ranks go on with it; the others `join`.
+        """
         folder = Path(path)
-        lock = _locked(folder)
+        lock = locked(folder)
         try:
-            meta = json.loads((folder / layout.RUN_JSON).read_text())
-        except ValueError as error:
+            writer = cls(folder, lock, _meta_to_go_on_with(folder))
+            writer._tidy()
+            writer._meta.update(status="running", world_size=world_size, launch_id=uuid.uuid4().hex)
+            writer._write_meta()
+        except BaseException:
             lock.release()
-            raise ProbeError(f"{folder / layout.RUN_JSON} is not valid JSON: {error}") from error
-        writer = cls(folder, lock, {**meta, "status": "running"})
-        writer._write_meta()
+            raise
         return writer
+
+    @classmethod
+    def join(cls, path: str | os.PathLike[str], *, rank: int, launch_id: str) -> RunWriter:
+        """Write a rank's part of the run that rank 0 has created or resumed.
+
+        Args:
+            path: the run folder.
+            rank: 1 or more.
+            launch_id: in rank 0's run.json.
+
+        Raises:
+            ProbeError: the folder is not the one that rank 0 writes.
+        """
+        folder = Path(path)
+        deadline = time.monotonic() + _JOIN_S
+        while (meta := read_meta(folder)).get("launch_id") != launch_id:
+            if time.monotonic() > deadline:  # a network disk may show what rank 0 wrote a little later
+                raise ProbeError(
+                    f"rank {rank} does not see what rank 0 wrote to {folder}: put it on a disk they share."
+                )
+            time.sleep(0.1)
+        return cls(folder, None, meta, rank=rank)
 
     @property
     def meta(self) -> dict[str, Any]:
@@ -134,10 +169,12 @@ class RunWriter:
         for name in ("id", "path"):
             if columns.get(name) is not None:
                 arrays[name] = pa.array(list(columns[name]))
-        _write_parquet(self.path / layout.EXAMPLES, pa.table(arrays))
+        write_parquet(self.path / layout.of_rank(layout.EXAMPLES, self.rank), pa.table(arrays))
 
     def write_thumbnails(self, pngs: Mapping[int, bytes]) -> None:
         """Write thumbnails.parquet: one PNG per example index."""
+        if self.rank:
+            return
         examples = sorted(pngs)
         table = pa.table(
             {
@@ -148,35 +185,32 @@ class RunWriter:
         with atomic_write(self.path / layout.THUMBNAILS) as temporary:
             pq.write_table(table, temporary, compression="none", row_group_size=4096)  # PNGs are compressed already
 
-    def write_epoch(self, epoch: int, columns: Mapping[str, np.ndarray], *, online: bool = False) -> None:
-        """Close an epoch: write its trajectory file.
+    def write_epoch(
+        self, epoch: int, columns: Mapping[str, np.ndarray], *, online: bool = False, nonfinite_visits: int = 0
+    ) -> None:
+        """Close an epoch: write its trajectory file, or this rank's shard of it.
 
         Args:
             epoch: 0 for before training.
             columns: `example` (ascending), `visits`, `loss`, `margin`, `entropy`, `el2n`, `prediction`, equally long.
             online: of a run that measures both, the online half.
+            nonfinite_visits: this rank's so far; kept in a shard, for rank 0 to add up.
         """
-        full = {"epoch": np.full(len(columns["example"]), epoch), **columns}
-        table = pa.table({name: pa.array(full[name], kind) for name, kind in _TRAJECTORY_TYPES.items()})
+        table = trajectory_table(epoch, columns)
+        name = epoch_name(epoch)
+        if self._shared:
+            table = table.replace_schema_metadata({shards.NONFINITE: str(nonfinite_visits)})
+            name = layout.shard_name(epoch, self.rank)
         folder = self.path / (layout.ONLINE_TRAJECTORIES if online else layout.TRAJECTORIES)
         folder.mkdir(exist_ok=True)
-        path = folder / f"{epoch_name(epoch)}.parquet"
-        with atomic_write(path) as temporary:
-            pq.write_table(
-                table,
-                temporary,
-                compression="zstd",
-                row_group_size=ROW_GROUP,
-                use_dictionary=["epoch", "visits", "prediction"],
-                column_encoding={
-                    "example": "DELTA_BINARY_PACKED",
-                    **dict.fromkeys(("loss", "margin", "entropy", "el2n"), "BYTE_STREAM_SPLIT"),
-                },
-            )
+        path = folder / f"{name}.parquet"
+        write_trajectory(path, table)
         self.add_checksum(path)
 
     def append_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append rows (`epoch`, `group`, `examples`, `accuracy`, `true_label_accuracy`, `loss`) to epochs.jsonl."""
+        if self.rank:
+            return
         with open(self.path / layout.METRICS, "a", encoding="utf-8") as file:
             file.writelines(json.dumps(_finite(row)) + "\n" for row in rows)
             file.flush()
@@ -186,47 +220,57 @@ class RunWriter:
         self, name: str, epoch: int, frame: pd.DataFrame, metadata: Mapping[str, str] | None = None
     ) -> None:
         """Write what a probe measured at an epoch; measured again, it replaces the earlier frame."""
+        if self.rank:
+            return
         self.add_checksum(write_probe_frame(self.path, name, epoch, frame, metadata))
 
     def write_probe_scores(self, name: str, frame: pd.DataFrame) -> None:
         """Write a probe's scores, one row per `example`; rewritten after each measurement."""
+        if self.rank:
+            return
         folder = self.path / layout.PROBES / name
         folder.mkdir(parents=True, exist_ok=True)
-        _write_parquet(folder / "scores.parquet", pa.Table.from_pandas(frame, preserve_index=False))
+        write_parquet(folder / "scores.parquet", pa.Table.from_pandas(frame, preserve_index=False))
 
     def add_checksum(self, path: Path) -> None:
         """List a file that never changes again in SHA256SUMS, in the form `sha256sum -c` reads."""
-        name = path.relative_to(self.path).as_posix()
-        running = hashlib.sha256()
-        with open(path, "rb") as file:
-            while block := file.read(1 << 20):
-                running.update(block)
-        digest = running.hexdigest()
-        again = name in self._checksums
-        self._checksums[name] = digest
-        if again:
-            self._rewrite_checksums()
-            return
-        with open(self.path / layout.CHECKSUMS, "a", encoding="utf-8") as file_out:
-            file_out.write(f"{digest}  {name}\n")
+        self._checksums.add(path)
 
     def drop_epochs_after(self, epoch: int) -> None:
         """Forget what was recorded after an epoch, so that a resumed run writes it anew."""
-        for folder in (self.path / layout.TRAJECTORIES, self.path / layout.ONLINE_TRAJECTORIES):
-            for later in layout.epochs_in(folder):
-                if later > epoch:
-                    self._remove(folder / f"{epoch_name(later)}.parquet")
+        for name in (layout.TRAJECTORIES, layout.ONLINE_TRAJECTORIES):
+            folder = self.path / name
+            for later, ranks in layout.shards_in(folder).items():
+                if later > epoch and self.rank in ranks:
+                    self._remove(folder / f"{layout.shard_name(later, self.rank)}.parquet")
+        if self.rank == 0:
+            self._drop_whole_after(epoch)
+        self._checksums.rewrite()
+
+    def _drop_whole_after(self, epoch: int) -> None:
         probes = self.path / layout.PROBES
-        for folder in probes.iterdir() if probes.is_dir() else ():
+        recorded = [self.path / layout.TRAJECTORIES, self.path / layout.ONLINE_TRAJECTORIES]
+        for folder in [*recorded, *(probes.iterdir() if probes.is_dir() else ())]:
             for later in layout.epochs_in(folder):
                 if later > epoch:
                     self._remove(folder / f"{epoch_name(later)}.parquet")
+        for folder in (self.path / layout.CHECKPOINTS).glob("epoch-*"):
+            if int(folder.name.removeprefix("epoch-")) > epoch:
+                for file in folder.iterdir():
+                    self._remove(file)
+                folder.rmdir()
         metrics = self.path / layout.METRICS
         if metrics.exists():
             kept = [row for row in read_metrics(metrics) if row["epoch"] <= epoch]
             with atomic_write(metrics) as temporary:
                 temporary.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
-        self._rewrite_checksums()
+
+    def update_meta(self, meta: Mapping[str, Any]) -> None:
+        """Replace keys of run.json, of a run that goes on with other options."""
+        kept = {"num_classes": self._meta["dataset"].get("num_classes")}
+        self._meta.update(meta)
+        self._meta["dataset"] = {**kept, **self._meta["dataset"]}
+        self._write_meta()
 
     def finish(
         self,
@@ -236,8 +280,12 @@ class RunWriter:
         timings: Mapping[str, float] | None = None,
         num_classes: int | None = None,
     ) -> None:
-        """Write the final status and let go of the run. A second call does nothing."""
-        if not self._lock.is_locked:
+        """Write the final status and let go of the run. A second call does nothing.
+
+        Rank 0 of several first waits for the others' shards, a minute at most, and merges what is whole; if ranks are
+        missing it says so. Another rank has nothing left to do.
+        """
+        if self._lock is None or not self._lock.is_locked:
             return
         self._meta["status"] = status
         if nonfinite_visits is not None:
@@ -247,21 +295,47 @@ class RunWriter:
         if num_classes is not None:
             self._meta["dataset"]["num_classes"] = int(num_classes)
         try:
-            self._write_meta()
+            if self._shared:
+                self._gather(WAIT_S if status == "complete" else _FAILED_WAIT_S)
         finally:
-            self._lock.release()
+            try:
+                self._write_meta()
+            finally:
+                self._lock.release()
+
+    @property
+    def _shared(self) -> bool:
+        """Whether several ranks write this run."""
+        return int(self._meta.get("world_size") or 1) > 1
+
+    def _gather(self, seconds: float) -> None:
+        """Merge what the ranks wrote, waiting so long for it, and say who is missing."""
+        world_size = self._meta["world_size"]
+        shards.wait_for_ranks(self.path, world_size, seconds)
+        counted = shards.nonfinite_visits(self.path, range(1, world_size))
+        self._meta["nonfinite_visits"] = (self._meta["nonfinite_visits"] or 0) + counted
+        shards.merge_shards(self.path, world_size, self._checksums)
+        missing = shards.missing_ranks(self.path / layout.TRAJECTORIES, world_size)
+        if missing:
+            warnings.warn(shards.describe_missing(self.path, missing), ProbeWarning, stacklevel=3)
+
+    def _tidy(self) -> None:
+        """Merge what an earlier launch left, and drop the epochs that lack a rank."""
+        if not shards.has_shards(self.path):
+            return
+        world_size = shards.world_size_of(self._meta, self.path)
+        if self._meta.get("nonfinite_visits") is None:  # rank 0 never came to add them up
+            self._meta["nonfinite_visits"] = shards.nonfinite_visits(self.path, range(world_size))
+        shards.merge_shards(self.path, world_size, self._checksums)
+        shards.drop_incomplete(self.path, self._checksums)
 
     def _write_meta(self) -> None:
         with atomic_write(self.path / layout.RUN_JSON) as temporary:
             temporary.write_text(json.dumps(_finite(self._meta), indent=2) + "\n", encoding="utf-8")
 
     def _remove(self, path: Path) -> None:
-        path.unlink()
-        self._checksums.pop(path.relative_to(self.path).as_posix(), None)
-
-    def _rewrite_checksums(self) -> None:
-        with atomic_write(self.path / layout.CHECKSUMS) as temporary:
-            temporary.write_text("".join(f"{digest}  {name}\n" for name, digest in self._checksums.items()))
+        path.unlink(missing_ok=True)
+        self._checksums.discard(path)
 
 
 def write_probe_frame(
@@ -280,7 +354,7 @@ def write_probe_frame(
     table = pa.Table.from_pandas(frame, preserve_index=False)
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), **(metadata or {})})
     path = folder / f"{epoch_name(epoch)}.parquet"
-    _write_parquet(path, table)
+    write_parquet(path, table)
     return path
 
 
@@ -295,68 +369,11 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _claim(folder: Path, if_exists: str) -> FileLock:
-    """Make the folder (or empty it) and take its lock."""
-    if if_exists not in ("error", "overwrite"):
-        raise unknown_name("if_exists", if_exists, IF_EXISTS)
-    if folder.exists() and not folder.is_dir():
-        raise RunExistsError(f"{folder} is a file. Choose another folder for the run.")
+def _meta_to_go_on_with(folder: Path) -> dict[str, Any]:
     try:
-        held = folder.is_dir() and any(name != layout.LOCK for name in os.listdir(folder))
-        if held and if_exists == "error":
-            raise RunExistsError(
-                f"{folder} already holds {'a run' if (folder / layout.RUN_JSON).exists() else 'files'}. "
-                "Choose another folder, or say if_exists='overwrite' to replace the run or 'resume' to go on with it."
-            )
-        if held and not _is_run(folder):
-            raise RunExistsError(
-                f"{folder} holds files that are not a run, so it is left alone. Choose another folder."
-            )
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = _locked(folder)
-        if held:
-            _empty(folder)
-    except OSError as error:
-        raise ConfigError(f"cannot write to {folder}: {error.strerror or error}. Choose another folder.") from error
-    return lock
-
-
-def _locked(folder: Path) -> FileLock:
-    lock = FileLock(folder / layout.LOCK, is_singleton=False)
-    try:
-        lock.acquire(timeout=1)
-    except Timeout as error:
-        raise RunLockedError(
-            f"{folder} is being written by another process or tracker. Close it, or choose another folder."
-        ) from error
-    return lock
-
-
-def _is_run(folder: Path) -> bool:
-    """Whether run.json is ours: what is not may not be overwritten."""
-    try:
-        meta = json.loads((folder / layout.RUN_JSON).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(meta, dict) and "format_version" in meta
-
-
-def _empty(folder: Path) -> None:
-    """Remove a run's own files; run.json first, so that a half-emptied folder never reads as a run."""
-    (folder / layout.RUN_JSON).unlink()
-    for entry in folder.iterdir():
-        ours = entry.name in layout.OWN or (entry.name.startswith(".") and ".tmp-" in entry.name)
-        if not ours:
-            continue
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
-
-
-def _write_parquet(path: Path, table: pa.Table) -> None:
-    with atomic_write(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", row_group_size=ROW_GROUP)
+        return dict(json.loads((folder / layout.RUN_JSON).read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise ProbeError(f"{folder / layout.RUN_JSON} is not valid JSON: {error}") from error
 
 
 def _nullable(values: Sequence[Any] | np.ndarray, kind: pa.DataType) -> pa.Array:
@@ -364,11 +381,6 @@ def _nullable(values: Sequence[Any] | np.ndarray, kind: pa.DataType) -> pa.Array
         labels = np.asarray(values, dtype=np.int64)
         return pa.array(labels, kind, mask=labels < 0)
     return pa.array(list(values) if kind == pa.string() else values, kind, from_pandas=True)
-
-
-def _read_checksums(path: Path) -> dict[str, str]:
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return {name: digest for digest, _, name in (line.partition("  ") for line in lines) if name}
 
 
 def _finite(value: Any) -> Any:

@@ -59,3 +59,36 @@ def test_a_signal_to_terminate_is_raised_and_the_old_handler_put_back():
         os.kill(os.getpid(), signal.SIGTERM)
 
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize(
+    ("rank", "error", "said"),
+    [
+        ("0", ConfigError("no such thing."), "Error: no such thing.\n"),
+        ("1", ConfigError("no such thing."), "Error: rank 1: no such thing.\n"),
+        ("1", KeyboardInterrupt(), ""),
+        ("1", ProbeError("the disk is full."), "Error: rank 1: the disk is full.\n"),
+    ],
+)
+def test_of_several_ranks_the_first_speaks_before_the_others(monkeypatch, capsys, rank, error, said):
+    waited = []
+    monkeypatch.setattr("time.sleep", lambda seconds: waited.append(capsys.readouterr().err))
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", rank)
+
+    code = exit_code_of(error)
+
+    assert capsys.readouterr().err == said
+    assert waited == ([""] if said.startswith("Error: rank 1") else [])
+    assert code == {"Config": 2, "Keyboa": 130, "ProbeE": 1}[type(error).__name__[:6]]
+
+
+def test_what_rank_0_raised_is_told_by_rank_0(monkeypatch, capsys):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    error = RunLockedError("it is being written.")
+    error.by_rank_0 = True
+
+    assert exit_code_of(error) == 1
+    assert capsys.readouterr().err == ""
