@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -54,15 +53,16 @@ def _run(folder: Path) -> dict[str, Any]:
 
 
 def _datasets() -> Rows:
-    from probes.data import DATASETS
+    from probes.data import USER_DATA, list_datasets
 
-    return [asdict(info) for info in DATASETS.values()]
+    own = dict.fromkeys(("examples", "classes", "available", "path"))
+    return [*list_datasets(), *({"name": name, **own, "source": source} for name, source in USER_DATA.items())]
 
 
 def _models() -> Rows:
-    from probes.models import MODELS
+    from probes.models import MODELS, OTHER_MODELS
 
-    return _described(MODELS)
+    return _described(MODELS | OTHER_MODELS)
 
 
 def _noise_kinds() -> Rows:
@@ -90,7 +90,7 @@ def _described(names: dict[str, str]) -> Rows:
 
 TOPICS: dict[str, tuple[Callable[[], Rows], tuple[str, ...]]] = {  # and the columns printed; --json has all
     "runs": (_runs, ("path", "status", "epochs", "dataset", "noise", "written")),
-    "datasets": (_datasets, ("name", "examples", "classes", "source")),
+    "datasets": (_datasets, ("name", "examples", "classes", "available", "source")),
     "models": (_models, ("name", "meaning")),
     "noise-kinds": (_noise_kinds, ("name", "meaning")),
     "scores": (_scores, ("name", "direction", "meaning")),
@@ -118,4 +118,6 @@ def command(topic: str, as_json: bool) -> None:
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return "-" if value is None else f"{value:,}" if isinstance(value, int) else str(value)

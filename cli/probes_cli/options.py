@@ -11,7 +11,7 @@ import click
 
 from probes.errors import ConfigError
 
-__all__ = ["EPOCH_LIST", "WINDOW", "OutFile", "SectionedCommand", "json_option", "option", "run_argument"]
+__all__ = ["EPOCH_LIST", "SEEDS", "WINDOW", "OutFile", "SectionedCommand", "json_option", "option", "run_argument"]
 
 NAMES_WIDTH = 28  # of the column of option names in --help
 F = TypeVar("F", bound=Callable[..., Any])
@@ -56,6 +56,24 @@ class EpochList(click.ParamType):
             self.fail(f"{value!r} is not a list of epochs such as 0,1,2,5.", param, ctx)
 
 
+class Seeds(click.ParamType):
+    """Seeds from one to another, such as 0-4, or single ones with commas, such as 0,3,7."""
+
+    name = "A-B"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        seeds: list[int] = []
+        try:
+            for part in value.split(","):
+                first, dash, last = part.partition("-")
+                seeds += range(int(first), int(last) + 1) if dash else [int(first)]
+        except ValueError:
+            seeds = []
+        if not seeds or len(set(seeds)) < len(seeds) or len(seeds) > 1000:
+            self.fail(f"{value!r} does not name seeds, each once, such as 0-4 or 0,3,7.", param, ctx)
+        return tuple(seeds)
+
+
 class Window(click.ParamType):
     """Two epochs with a dash between them, such as 1-10: from one to the other, both included."""
 
@@ -93,6 +111,7 @@ class OutFile(click.Path):
 
 
 EPOCH_LIST = EpochList()
+SEEDS = Seeds()
 WINDOW = Window()
 
 run_argument = click.argument("run", required=False, type=click.Path(path_type=Path))

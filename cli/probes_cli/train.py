@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from probes.data import DATASETS, NOISE_KINDS
-from probes.errors import ProbeError
-from probes.models import MODELS
-from probes.training import MEASURES, TrainConfig
-from probes_cli.exits import interrupt_code
+from probes.errors import ProbeError, RunExistsError
+from probes.trackers.distributed import launched_rank
+from probes.training import MEASURES, OPTIMIZERS, SCHEDULES, TrainConfig
+from probes_cli.exits import interrupt_code, speechless_rank
 from probes_cli.findings import findings
-from probes_cli.options import EPOCH_LIST, SectionedCommand, option
+from probes_cli.options import EPOCH_LIST, SEEDS, SectionedCommand, option
 from probes_cli.output import columns, duration, echo_json, percent, say, size, visible
 from probes_cli.progress import Display, NoDisplay, display
 from probes_cli.runs import refuse_existing
@@ -29,7 +29,10 @@ __all__ = ["command"]
 EPILOG = """\b
 Examples:
   probe train --noise 0.4
-  probe train --noise 0.2 --noise-kind uniform_other --epochs 60 --seed 1
+  probe train --dataset fashion-mnist --model cnn --corrupt uniform_other=0.2 --corrupt gaussian=0.1 --epochs 20
+  probe train --dataset folder:photos --model resnet18 --seeds 0-4
+  probe train --noise 0.4 --exclude audit/digits/issues.csv
+  probe train --resume runs/demo --epochs 200
   RUN=$(probe train --noise 0.4 --quiet) && probe report "$RUN"
 """
 
@@ -38,27 +41,66 @@ def _one_of(names: Iterable[str]) -> str:
     return f"[{'|'.join(names)}]"
 
 
+def _default(name: str) -> Any:
+    return getattr(TrainConfig, name)
+
+
+FILE = click.Path(exists=True, dir_okay=False)
+
+
 @click.command("train", cls=SectionedCommand, epilog=EPILOG)
-@option("Data", "--dataset", metavar=_one_of(DATASETS), default=TrainConfig.dataset, help="What to train on.")
-@option("Noise", "--noise", type=float, default=TrainConfig.noise, help="Share of labels drawn for noise, in [0, 1].")
+@option("Data", "--dataset", metavar="NAME", default="digits", help="What to train on; see `probe list datasets`.")
+@option("Data", "--data-root", metavar="DIR", show_default="data", help="Where downloaded data lie.")
+@option("Data", "--download", is_flag=True, help="Get torchvision's data where they are not there.")
+@option("Data", "--label-column", metavar="NAME", help="Of a table.")
+@option("Data", "--subset", type=int, metavar="N", help="Train on N examples only, drawn by class.")
+@option("Data", "--given-labels", type=FILE, help="Labels that training is told: a table of id and label.")
+@option("Data", "--exclude", type=FILE, help="Examples to leave out: what an audit or a review wrote.")
+@option("Data", "--relabel", type=FILE, help="Examples to give other labels, likewise.")
+@option("Noise", "--noise", type=float, default=0.0, help="Share of labels drawn for noise, in [0, 1].")
 @option(
     "Noise",
     "--noise-kind",
-    metavar=_one_of(NOISE_KINDS),
-    default=TrainConfig.noise_kind,
+    metavar="KIND",
+    default=_default("noise_kind"),
     help="What happens to a drawn label; see `probe list noise-kinds`.",
 )
-@option("Model", "--model", metavar=_one_of(MODELS), default=TrainConfig.model, help="The network.")
-@option("Model", "--width", type=int, default=TrainConfig.width, help="Units of a hidden layer.")
-@option("Model", "--depth", type=int, default=TrainConfig.depth, help="Hidden layers.")
-@option("Training", "--epochs", type=int, default=TrainConfig.epochs, help="Passes over the training set.")
-@option("Training", "--lr", type=float, default=TrainConfig.lr, help="Learning rate of SGD.")
-@option("Training", "--momentum", type=float, default=TrainConfig.momentum, help="Momentum of SGD, in [0, 1).")
-@option("Training", "--batch-size", type=int, default=TrainConfig.batch_size, help="Examples per step.")
-@option("Seeds", "--seed", type=int, default=TrainConfig.seed, help="Of noise, initial weights and order alike.")
 @option(
-    "Seeds", "--split-seed", type=int, default=TrainConfig.split_seed, help="Of the training, validation, test split."
+    "Noise",
+    "--corrupt",
+    multiple=True,
+    metavar="KIND=SHARE",
+    help="Noise of any kind, on labels or inputs (repeatable); --noise p is short for uniform_all=p.",
 )
+@option("Model", "--model", metavar="NAME", default="mlp", help="The network; see `probe list models`.")
+@option("Model", "--width", type=int, default=_default("width"), help="Units of a hidden layer of the mlp.")
+@option("Model", "--depth", type=int, default=_default("depth"), help="Its hidden layers.")
+@option("Model", "--dropout", type=float, default=0.0, help="Share of hidden units left out in training.")
+@option("Model", "--input-dropout", type=float, default=0.0, help="Share of inputs left out in training.")
+@option("Model", "--batch-norm/--no-batch-norm", default=None, show_default="the model's own", help="Normalise or not.")
+@option("Training", "--epochs", type=int, default=_default("epochs"), help="Passes over the training set.")
+@option("Training", "--lr", type=float, default=_default("lr"), help="Learning rate.")
+@option("Training", "--batch-size", type=int, default=_default("batch_size"), help="Examples per step.")
+@option("Training", "--optimizer", metavar=_one_of(OPTIMIZERS), default="sgd", help="How weights move.")
+@option("Training", "--momentum", type=float, default=_default("momentum"), help="Momentum of SGD, in [0, 1).")
+@option("Training", "--weight-decay", type=float, default=0.0, help="Coefficient.")
+@option("Training", "--schedule", metavar=_one_of(SCHEDULES), default="constant", help="Of the learning rate.")
+@option("Training", "--label-smoothing", type=float, default=0.0, help="Of the loss trained on, in [0, 1).")
+@option("Training", "--augment", is_flag=True, help="Shift images by up to an eighth; mirror those in colour.")
+@option("Training", "--input-noise", type=float, default=0.0, help="Sd of noise added to standardised inputs.")
+@option(
+    "Training",
+    "--early-stopping",
+    type=int,
+    is_flag=False,
+    flag_value=10,
+    metavar="[EPOCHS]",
+    show_default="off; 10 epochs if given alone",
+    help="Stop when validation accuracy has not improved for so long.",
+)
+@option("Seeds", "--seed", type=int, default=0, help="Of noise, initial weights and order alike.")
+@option("Seeds", "--seeds", type=SEEDS, metavar="A-B", help="A run for each of these seeds, sharing the split.")
+@option("Seeds", "--split-seed", type=int, default=0, help="Of the training, validation, test split.")
 @option("Seeds", "--noise-seed", type=int, show_default="--seed", help="Of the noise alone.")
 @option("Seeds", "--init-seed", type=int, show_default="--seed", help="Of the initial weights alone.")
 @option("Seeds", "--order-seed", type=int, show_default="--seed", help="Of the order of examples alone.")
@@ -66,7 +108,7 @@ def _one_of(names: Iterable[str]) -> str:
     "Recording",
     "--measure",
     metavar=_one_of(MEASURES),
-    default=TrainConfig.measure,
+    default="sweep",
     help="Read signals in a pass of their own after each epoch, while training, or both.",
 )
 @option(
@@ -92,50 +134,143 @@ def _one_of(names: Iterable[str]) -> str:
 )
 @option("Running", "--out", type=click.Path(path_type=Path), show_default="a fresh one in runs/", help="Run folder.")
 @option("Running", "--overwrite", is_flag=True, help="Replace a run that is already there.")
-@option("Running", "--device", default=TrainConfig.device, metavar="NAME", help="auto, cpu, cuda, cuda:1, ...")
+@option(
+    "Running",
+    "--resume",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Go on with a run where its last checkpoint stands; --epochs may grow.",
+)
+@option("Running", "--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1, ...")
 @option("Running", "--threads", type=int, show_default="what suits the size", help="CPU threads.")
 @option("Running", "--dry-run", is_flag=True, help="Say what would be trained, how long and how large; write nothing.")
 @option("Output", "--json", "as_json", is_flag=True, help="Print the summary as JSON instead of the run folder.")
 @option("Output", "--quiet", is_flag=True, help="Say nothing on stderr but errors.")
 @click.pass_context
 def command(
-    ctx: click.Context, out: Path | None, overwrite: bool, dry_run: bool, as_json: bool, quiet: bool, **fields: Any
+    ctx: click.Context,
+    out: Path | None,
+    overwrite: bool,
+    resume: Path | None,
+    seeds: tuple[int, ...] | None,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+    **fields: Any,
 ) -> None:
     """Train on noisy labels, recording every example.
 
     Prints the run folder; progress goes to stderr.
     """
-    config = TrainConfig(**fields)  # its fields are the options above, by name
-    if out is not None and not overwrite:
-        refuse_existing(out)
-    if dry_run:
-        _print_plan(config, out, as_json)
+    silent = speechless_rank() is not None  # of several processes the first speaks
+    typed = shlex.join(["probe", *ctx.obj])
+    if resume is not None:
+        _refuse_with_resume(ctx)
+        run = _resume(resume, _given(ctx, fields), quiet or silent)
+        _answer([run], quiet, silent, as_json, several=False)
         return
-    run = _train(config, out, overwrite, quiet, shlex.join(["probe", *ctx.obj]))
-    summary = run.summary() if as_json or not quiet else {}
-    if not quiet:
-        say("\n".join([*findings(summary), f"See it: probe report {shlex.quote(str(run.path))}"]))
+    configs = [TrainConfig(**fields)]  # its fields are the options above, by name
+    if seeds is not None:
+        if _is_given(ctx, "seed"):
+            raise click.UsageError("--seed and --seeds are the same thing: give one of them.")
+        configs = [replace(configs[0], seed=seed) for seed in seeds]
+    folders = [out if seeds is None or out is None else out.with_name(f"{out.name}-seed{c.seed}") for c in configs]
+    for folder in folders:
+        if folder is not None and not overwrite and launched_rank() is None:  # several look together, once they met
+            refuse_existing(folder)
+    if dry_run:
+        if not silent:
+            _print_plan(configs[0], folders[0], as_json)
+        return
+    runs = []
+    for config, folder in zip(configs, folders, strict=True):
+        runs.append(_train(config, folder, overwrite, quiet or silent, typed))
+        if not as_json:
+            _answer(runs[-1:], quiet, silent, as_json, several=False)
     if as_json:
-        echo_json(summary)
-    else:
+        _answer(runs, quiet, silent, as_json, several=seeds is not None)
+
+
+def _is_given(ctx: click.Context, name: str) -> bool:
+    sources = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT)
+    return ctx.get_parameter_source(name) in sources
+
+
+def _given(ctx: click.Context, fields: dict[str, Any]) -> dict[str, Any]:
+    """The options that were given, not left at their defaults."""
+    return {name: value for name, value in fields.items() if _is_given(ctx, name)}
+
+
+def _refuse_with_resume(ctx: click.Context) -> None:
+    for name in ("out", "overwrite", "seeds", "dry_run"):
+        if _is_given(ctx, name):
+            raise click.UsageError(f"--resume goes on in the run's own folder: leave out --{name.replace('_', '-')}.")
+
+
+def _answer(runs: list[Run], quiet: bool, silent: bool, as_json: bool, *, several: bool) -> None:
+    """Print what came of the runs: folders, or summaries."""
+    if silent:
+        return
+    summaries = [run.summary() if as_json or not quiet else {} for run in runs]
+    if not quiet:
+        for run, summary in zip(runs, summaries, strict=True):
+            say("\n".join([*findings(summary), f"See it: probe report {shlex.quote(str(run.path))}"]))
+    if as_json:
+        echo_json(summaries if several else summaries[0])
+        return
+    for run in runs:
         click.echo(run.path)
 
 
+def _resume(folder: Path, changes: dict[str, Any], quiet: bool) -> Run:
+    from probes import open_run
+
+    run = open_run(folder)
+
+    def go(follower: _Follower) -> Run:
+        from probes.training import is_finished, resume, resumed_config
+
+        config = resumed_config(run, changes)
+        if is_finished(run, config):
+            if not quiet:
+                say(f"{visible(str(folder))} is complete: there is nothing to train. --epochs N trains on.")
+            return run
+        with display(config.epochs, quiet=quiet) as shown:
+            follower.display = shown
+            return resume(run, config, on_epoch=follower)
+
+    return _followed(go)
+
+
 def _train(config: TrainConfig, out: Path | None, overwrite: bool, quiet: bool, typed: str) -> Run:
-    follower = _Follower()
-    try:
+    def go(follower: _Follower) -> Run:
         with display(config.epochs, quiet=quiet) as shown:
             from probes.training import train  # loads torch: only once the options are known to be good
 
             follower.display = shown
             return train(config, out, on_epoch=follower, overwrite=overwrite, command=typed)
+
+    try:
+        return _followed(go)
+    except RunExistsError:
+        if out is not None and not overwrite:
+            refuse_existing(out)  # the same, in terms of the command line
+        raise
+
+
+def _followed(go: Callable[[_Follower], Run]) -> Run:
+    """Train; of what stops it on the way, say how far it came and how to go on."""
+    follower = _Follower()
+    try:
+        return go(follower)
     except OSError as error:
         if follower.last is None:
             raise
         kept = f"Everything up to epoch {follower.last.epoch} is kept."
         raise ProbeError(f"cannot write {follower.last.folder}: {error.strerror or error}. {kept}") from error
     except KeyboardInterrupt as interrupt:
-        say(follower.stopped(interrupt_code(interrupt)))
+        if speechless_rank() is None:
+            say(follower.stopped(interrupt_code(interrupt)))
         raise click.exceptions.Exit(interrupt_code(interrupt)) from interrupt
 
 
@@ -168,7 +303,7 @@ class _Follower:
 
         folder = shlex.quote(str(self.last.folder))
         kept = open_run(self.last.folder).num_epochs  # perhaps one more than was shown
-        return f"{what} after epoch {kept}, which is kept: probe report {folder}"
+        return f"{what} after epoch {kept}, which is kept. Go on with: probe train --resume {folder}"
 
 
 def _introduction(run: Run) -> list[str]:
@@ -176,8 +311,10 @@ def _introduction(run: Run) -> list[str]:
     dataset, model = run.meta["dataset"], run.meta["model"]
     epochs, folder = run.config["epochs"], visible(str(run.path))
     sizes = _sizes(dataset["splits"])
+    notes = [f"Note: {visible(note)}" for note in dataset.get("notes") or ()]
     return [
         f"Training {model['description']} ({model['parameters']:,} parameters) on {dataset['name']}: {sizes} examples.",
+        *notes,
         f"Noise: {_noise(run.meta['corruption'])}.",
         f"Recording every example ({run.measure}) at each of {epochs:,} epochs in {folder}",
     ]

@@ -12,14 +12,18 @@ from probes.user_code import import_named, one_line
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["MODELS", "build_model", "check_model", "describe", "num_parameters"]
+__all__ = ["MODELS", "OTHER_MODELS", "build_model", "check_model", "describe", "num_parameters"]
 
 MODELS: dict[str, str] = {
     "mlp": "multilayer perceptron with ReLU: --depth hidden layers of --width units",
     "cnn": "two 3 x 3 convolutions of 32 and 64 channels, 128 hidden units",
     "alexnet": "small AlexNet of Zhang et al. 2017: two 5 x 5 convolutions, 384 and 192 hidden units",
     "inception": "small Inception of Zhang et al. 2017: ten modules, batch norm unless --no-batch-norm",
-    "resnet18": "ResNet-18 with the 3 x 3 stem for small images; with torchvision:resnet18, the one for ImageNet",
+    "resnet18": "ResNet-18 with the 3 x 3 stem for small images; torchvision:resnet18 is the one for ImageNet",
+}
+OTHER_MODELS: dict[str, str] = {
+    "NAME": "any classifier of torchvision, such as resnet50 or vit_b_16, untrained; also torchvision:NAME",
+    "module:callable": "your own: called with those of input_shape, num_classes and seed that it takes",
 }
 _TORCHVISION = "torchvision:"
 

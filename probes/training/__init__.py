@@ -6,28 +6,38 @@ from typing import TYPE_CHECKING, Any
 
 from probes.training.config import MEASURES, TrainConfig, log_spaced_epochs
 from probes.training.progress import EpochProgress
+from probes.training.schedules import OPTIMIZERS, SCHEDULES
 
 if TYPE_CHECKING:
     from probes.training.checkpoint import load_checkpoint, save_checkpoint
-    from probes.training.loop import train
+    from probes.training.loop import resume, train
     from probes.training.planning import Plan, plan
+    from probes.training.resuming import is_finished, resumed_config
 
 __all__ = [
     "MEASURES",
+    "OPTIMIZERS",
+    "SCHEDULES",
     "EpochProgress",
     "Plan",
     "TrainConfig",
+    "is_finished",
     "load_checkpoint",
     "log_spaced_epochs",
     "plan",
+    "resume",
+    "resumed_config",
     "save_checkpoint",
     "train",
 ]
 
 _HOMES = {
     "Plan": "probes.training.planning",
+    "is_finished": "probes.training.resuming",
     "load_checkpoint": "probes.training.checkpoint",
     "plan": "probes.training.planning",
+    "resume": "probes.training.loop",
+    "resumed_config": "probes.training.resuming",
     "save_checkpoint": "probes.training.checkpoint",
     "train": "probes.training.loop",
 }

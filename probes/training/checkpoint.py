@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
 from probes.errors import ProbeError
 
-__all__ = ["load_checkpoint", "save_checkpoint"]
+__all__ = ["STATE", "load_checkpoint", "load_optimizer", "save_checkpoint"]
 
 MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
 
@@ -68,6 +69,29 @@ def load_checkpoint(folder: Path, model: nn.Module) -> dict[str, Any]:
     except RuntimeError as error:  # load_state_dict lists what differs over many lines
         raise ProbeError(f"{folder} holds the weights of another model than {type(model).__name__}.") from error
     return state
+
+
+def load_optimizer(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Load a checkpoint's optimizer state, each tensor where its parameter is.
+
+    Raises:
+        ProbeError: there is none, or it is of another model.
+    """
+    try:
+        tensors = load_file(folder / OPTIMIZER)
+    except (OSError, SafetensorError) as error:
+        raise ProbeError(f"{folder / OPTIMIZER} cannot be read: {error}.") from error
+    parameters = dict(model.named_parameters())
+    for name, tensor in tensors.items():
+        parameter_name, _, key = name.rpartition("/")
+        if parameter_name not in parameters:
+            raise ProbeError(f"{folder} holds the optimizer of another model than {type(model).__name__}.")
+        parameter = parameters[parameter_name]
+        if tensor.shape == parameter.shape:
+            placed = torch.empty_like(parameter, requires_grad=False).copy_(tensor)  # in the same memory format
+        else:
+            placed = tensor  # a count of steps, which stays on the CPU
+        optimizer.state[parameter][key] = placed
 
 
 def _optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:

@@ -9,10 +9,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from probes.data import ExampleSet
 from probes.models import describe, num_parameters
 from probes.runs.writer import RunWriter
 from probes.training.config import TrainConfig
-from probes.training.loop import make_optimizer, train_epoch
+from probes.training.loop import train_epoch
+from probes.training.optimization import configured_optimizer
 from probes.training.recording import Recorder
 from probes.training.setup import Setup, prepare, using_threads
 
@@ -92,7 +94,7 @@ def _try_out(setup: Setup, folder: Path, steps: int) -> tuple[float, int]:
     """Return the estimated seconds and bytes of a run of so many steps; uses up the model."""
     config = setup.config
     trial = replace(setup, config=replace(config, probe_epochs=(0,), checkpoint_epochs=(0,)))
-    optimizer = make_optimizer(setup.model, config)
+    optimizer = configured_optimizer(setup.model, config)
     writer = RunWriter.create(folder, num_examples=len(setup.examples), measure=config.measure)
     recorder = Recorder(trial, optimizer, writer)
     step_s = _seconds_per_step(trial, optimizer)
@@ -116,9 +118,21 @@ def _try_out(setup: Setup, folder: Path, steps: int) -> tuple[float, int]:
 
 def _seconds_per_step(setup: Setup, optimizer: Any) -> float:
     few = setup.examples.select(range(min(_TRIAL_STEPS * setup.config.batch_size, len(setup.examples))))
-    train_epoch(setup.model, optimizer, few.select(range(1)), 1)
+    smoothing = setup.config.label_smoothing
+
+    def go(examples: ExampleSet, batch_size: int) -> int:
+        return train_epoch(
+            setup.model,
+            optimizer,
+            examples,
+            batch_size,
+            augmentation=setup.augmentation,
+            label_smoothing=smoothing,
+        )
+
+    go(few.select(range(min(2, len(few)))), 2)
     start = time.perf_counter()
-    steps = train_epoch(setup.model, optimizer, few, setup.config.batch_size)
+    steps = go(few, setup.config.batch_size)
     return (time.perf_counter() - start) / steps
 
 

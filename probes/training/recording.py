@@ -13,13 +13,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from probes.runs.layout import epoch_name
+from probes.runs.layout import METRICS, epoch_name
 from probes.runs.probe_recording import record_probe
-from probes.runs.thumbnails import encode_png
-from probes.runs.writer import RunWriter
+from probes.runs.run import open_run
+from probes.runs.thumbnails import EVERY, choose_thumbnails, encode_png
+from probes.runs.writer import RunWriter, read_metrics
+from probes.trackers.distributed import Rank, add_up
 from probes.trackers.epoch_buffer import EpochBuffer
 from probes.training.checkpoint import save_checkpoint
+from probes.training.early_stopping import should_stop
 from probes.training.evaluation import SignalCollector, held_out_metrics, sweep
+from probes.training.resuming import Start
 from probes.training.setup import Setup
 
 __all__ = ["Clock", "Recorder"]
@@ -57,17 +61,45 @@ class Recorder:
         setup: of the run.
         optimizer: whose state goes into checkpoints.
         writer: of the run folder.
+        rank: this process among several: each sweeps its share of the examples, and rank 0 alone records what
+            belongs to the whole run.
+        start: where training begins, of a run that is resumed.
+
+    Attributes:
+        clock: seconds spent, by name.
+        stopped: whether the epoch recorded last is to be the last one (early stopping).
     """
 
-    def __init__(self, setup: Setup, optimizer: torch.optim.Optimizer, writer: RunWriter):
+    def __init__(
+        self,
+        setup: Setup,
+        optimizer: torch.optim.Optimizer,
+        writer: RunWriter,
+        rank: Rank | None = None,
+        start: Start | None = None,
+    ) -> None:
+        start = start or Start()
         self.clock = Clock()
+        self.clock.seconds.update(start.timings)
+        self.stopped = False
         self._setup, self._config, self._optimizer, self._writer = setup, setup.config, optimizer, writer
         self._held_out = [part.to(setup.device) for part in (setup.dataset.validation, setup.dataset.test)]
         self._buffer = EpochBuffer(len(setup.examples))
+        if rank is None or rank.rank == 0:  # the ranks' counts are added up in the end
+            self._buffer.nonfinite_visits = start.nonfinite_visits
         self._online_buffer = EpochBuffer(len(setup.examples)) if self._config.measure == "both" else self._buffer
         self._swept = SignalCollector(self._buffer)
         self._online = SignalCollector(self._online_buffer)
         self._last_saved = -np.inf
+        self._rank = rank
+        self._leads = rank is None or rank.rank == 0
+        self._validation = _recorded_accuracies(writer, start.epoch) if self._leads else []
+        self._given = setup.dataset.train.given_labels.numpy()
+        noisy = setup.dataset.noisy
+        self._noisy = np.zeros(len(setup.examples), dtype=bool) if noisy is None else noisy
+        self._examples = setup.examples
+        if rank is not None:
+            self._examples = setup.examples.select(range(len(setup.examples))[rank.share(len(setup.examples))])
 
     @property
     def folder(self) -> Path:
@@ -81,19 +113,45 @@ class Recorder:
 
     def record_examples(self) -> None:
         """Write what never changes: labels, corruption and thumbnails."""
-        corruption, dataset = self._setup.corruption, self._setup.dataset
+        if not self._leads:
+            return
+        dataset = self._setup.dataset
+        train = dataset.train
         with self.clock("writing_s"):
             self._writer.write_examples(
                 {
-                    "given_label": corruption.given_labels,
-                    "true_label": corruption.true_labels,
-                    "noisy": corruption.noisy,
-                    "corruption": corruption.corruption,
+                    "given_label": self._given,
+                    "true_label": None if train.true_labels is None else train.true_labels.numpy(),
+                    "noisy": dataset.noisy,
+                    "corruption": dataset.corruption,
                     "id": dataset.ids,
+                    "path": dataset.paths,
                 }
             )
-            if dataset.train.images is not None:
-                self._writer.write_thumbnails(dict(enumerate(map(encode_png, dataset.train.images))))
+            if self._has_images and not self._late_images:
+                self._writer.write_thumbnails(dict(enumerate(map(encode_png, train.images))))
+
+    def record_end(self) -> None:
+        """Write what could not be chosen before: thumbnails of a large set, or of images that are read from disk."""
+        if self._leads and self._has_images and self._late_images:
+            with self.clock("writing_s"):
+                count = len(self._setup.examples)
+                scores = open_run(self.folder).scores() if count > EVERY else None
+                images, chosen = self._setup.dataset.train.images, choose_thumbnails(count, scores).tolist()
+                image_of = images if callable(images) else images.__getitem__
+                self._writer.write_thumbnails({example: encode_png(image_of(example)) for example in chosen})
+
+    def totals(self) -> dict[str, Any]:
+        """What `RunWriter.finish` is told."""
+        return {"nonfinite_visits": self.nonfinite_visits, "timings": self.clock.seconds}
+
+    @property
+    def _has_images(self) -> bool:
+        return self._setup.dataset.train.images is not None
+
+    @property
+    def _late_images(self) -> bool:
+        return callable(self._setup.dataset.train.images) or len(self._setup.examples) > EVERY
 
     def on_batch(self, index: torch.Tensor, logits: torch.Tensor, targets: torch.Tensor) -> None:
         """Take the forward pass of a training step, for the online measure."""
@@ -107,19 +165,30 @@ class Recorder:
             step: optimizer updates so far.
 
         Returns:
-            The accuracies of EpochProgress, by name.
+            The accuracies of EpochProgress, by name; those of held-out examples on rank 0 alone.
         """
-        held_out = self._measure_held_out(epoch)
-        prediction = self._record_signals(epoch)
-        self._record_probes(epoch, step)
-        self._save_checkpoints(epoch, step)
-        noisy = self._setup.corruption.noisy
-        correct = prediction == self._setup.corruption.given_labels
+        held_out = self._measure_held_out(epoch) if self._leads else {}
+        self.stopped = self._should_stop(epoch, held_out)
+        columns = self._record_signals(epoch)
+        if self._leads:
+            self._record_probes(epoch, step)
+            self._save_checkpoints(epoch, step)
         return {
-            "clean_accuracy": _share(correct[~noisy]),
-            "noisy_accuracy": _share(correct[noisy]),
-            "validation_accuracy": held_out["validation"],
-            "test_accuracy": held_out["test"],
+            **self._training_accuracies(columns),
+            "validation_accuracy": held_out.get("validation"),
+            "test_accuracy": held_out.get("test"),
+        }
+
+    def _training_accuracies(self, columns: dict[str, np.ndarray]) -> dict[str, float | None]:
+        """Shares predicted as given, over what all ranks saw."""
+        example = columns["example"]
+        noisy = self._noisy[example]
+        correct = columns["prediction"] == self._given[example]
+        counts = [float(part.sum()) for part in (correct & ~noisy, ~noisy, correct & noisy, noisy)]
+        clean_correct, clean, noisy_correct, all_noisy = counts if self._rank is None else add_up(counts)
+        return {
+            "clean_accuracy": clean_correct / clean if clean else None,
+            "noisy_accuracy": noisy_correct / all_noisy if all_noisy else None,
         }
 
     def _measure_held_out(self, epoch: int) -> dict[str, float | None]:
@@ -129,8 +198,20 @@ class Recorder:
             self._writer.append_metrics(rows)
         return {row["group"]: row["accuracy"] for row in rows}
 
-    def _record_signals(self, epoch: int) -> np.ndarray:
-        """Write the epoch's trajectories, the primary ones last: they close it. Return their predictions, (N,)."""
+    def _should_stop(self, epoch: int, held_out: dict[str, float | None]) -> bool:
+        """Rank 0 knows the validation accuracies, and tells the others."""
+        if self._config.early_stopping is None or epoch == 0:
+            return False
+        if self._leads:
+            self._validation.append(held_out.get("validation"))
+        stop = self._leads and should_stop(self._validation, self._config.early_stopping)
+        return stop if self._rank is None else add_up([float(stop)])[0] > 0
+
+    def _is_last(self, epoch: int) -> bool:
+        return self.stopped or epoch == self._config.epochs
+
+    def _record_signals(self, epoch: int) -> dict[str, np.ndarray]:
+        """Write the epoch's trajectories, the primary ones last: they close it. Return their columns."""
         measure = self._config.measure
         primary = self._swept
         if epoch > 0 and measure == "both":
@@ -139,17 +220,18 @@ class Recorder:
             primary = self._online
         else:
             with self.clock("measuring_s"):
-                sweep(self._setup.model, self._setup.examples, self._swept)
+                sweep(self._setup.model, self._examples, self._swept)
         columns = primary.take()
         self._write_epoch(epoch, columns, online=False)
-        return columns["prediction"]
+        return columns
 
     def _write_epoch(self, epoch: int, columns: dict[str, np.ndarray], *, online: bool) -> None:
         with self.clock("writing_s"):
-            self._writer.write_epoch(epoch, columns, online=online)
+            self._writer.write_epoch(epoch, columns, online=online, nonfinite_visits=self.nonfinite_visits)
 
     def _record_probes(self, epoch: int, step: int) -> None:
-        if epoch not in self._config.probe_at:
+        asked = self._config.probe_at
+        if epoch not in asked and not (self.stopped and self._config.epochs in asked):
             return
         for probe in self._setup.probes:
             with self.clock("probing_s"):
@@ -165,18 +247,25 @@ class Recorder:
                 )
 
     def _save_checkpoints(self, epoch: int, step: int) -> None:
-        state = {"epoch": epoch, "step": step, "learning_rate": self._learning_rate, "config": asdict(self._config)}
-        folder = self.folder / "checkpoints"
+        folder, asked = self.folder / "checkpoints", self._config.checkpoint_at
         now = time.monotonic()
         with self.clock("checkpoints_s"):
-            if epoch in self._config.checkpoint_at:
-                for file in self._save(folder / epoch_name(epoch), state):
+            if epoch in asked or (self.stopped and self._config.epochs in asked):
+                for file in self._save(folder / epoch_name(epoch), epoch, step):
                     self._writer.add_checksum(file)
-            if epoch == self._config.epochs or now - self._last_saved >= _LAST_EVERY_S:
-                self._save(folder / "last", state)
+            if self._is_last(epoch) or now - self._last_saved >= _LAST_EVERY_S:
+                self._save(folder / "last", epoch, step)
                 self._last_saved = now
 
-    def _save(self, folder: Path, state: dict[str, Any]) -> list[Path]:
+    def _save(self, folder: Path, epoch: int, step: int) -> list[Path]:
+        state = {
+            "epoch": epoch,
+            "step": step,
+            "learning_rate": self._learning_rate,
+            "nonfinite_visits": self.nonfinite_visits,
+            "timings": dict(self.clock.seconds),
+            "config": asdict(self._config),
+        }
         return save_checkpoint(folder, self._setup.model, self._optimizer, state)
 
     @property
@@ -184,5 +273,8 @@ class Recorder:
         return float(self._optimizer.param_groups[0]["lr"])
 
 
-def _share(correct: np.ndarray) -> float | None:
-    return float(correct.mean()) if correct.size else None
+def _recorded_accuracies(writer: RunWriter, last: int) -> list[float | None]:
+    """Validation accuracy of the epochs 1..last of a run that is resumed."""
+    rows = read_metrics(writer.path / METRICS)
+    recorded = {row["epoch"]: row["accuracy"] for row in rows if row["group"] == "validation"}
+    return [recorded.get(epoch) for epoch in range(1, last + 1)]

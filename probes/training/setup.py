@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from probes.data import Corruption, Dataset, ExampleSet, corrupt_labels, load_dataset
+from probes.data import Corruption, Dataset, ExampleSet, corrupt, exclude, load_dataset, relabel, subset
 from probes.errors import ConfigError
 from probes.models import build_model, describe, num_parameters
 from probes.probing.attributions import Attributions
 from probes.probing.probe import Probe
+from probes.training.augmentation import Augmentation
 from probes.training.config import TrainConfig
 
 __all__ = ["Setup", "prepare", "run_meta", "using_threads"]
@@ -31,10 +32,11 @@ class Setup:
 
     Attributes:
         config: where it all comes from.
-        dataset: with true labels, in main memory.
-        corruption: what was done to the training labels.
+        dataset: as it is trained on, noise included, in main memory.
+        corruption: what was done to the training set.
         examples: the training set with its given labels, on the device.
         model: freshly initialised, on the device.
+        augmentation: what training changes in a batch; false where it changes nothing.
         probes: to measure with, at the config's epochs.
         device: the one in use.
         threads: CPU threads in use.
@@ -45,6 +47,7 @@ class Setup:
     corruption: Corruption
     examples: ExampleSet
     model: nn.Module
+    augmentation: Augmentation
     probes: list[Probe]
     device: torch.device
     threads: int
@@ -57,22 +60,33 @@ def prepare(config: TrainConfig) -> Setup:
         ConfigError: the device is not there, or the data cannot take this kind of noise.
     """
     device = _device(config.device)
-    dataset = load_dataset(config.dataset, split_seed=config.split_seed)
-    clean, num_classes = dataset.train, len(dataset.classes)
-    corruption = corrupt_labels(
-        clean.given_labels.numpy(), config.noise_kind, config.noise, num_classes, config.seeds["noise"]
-    )
+    dataset = _load(config)
+    corruption = corrupt(dataset, config.noise_shares, seed=config.seeds["noise"])
+    dataset = _cleaned(corruption.apply(dataset), config)
     model = build_model(
         config.model,
-        input_shape=tuple(clean.inputs.shape[1:]),
-        num_classes=num_classes,
+        input_shape=tuple(dataset.train.inputs.shape[1:]),
+        num_classes=len(dataset.classes),
         width=config.width,
         depth=config.depth,
         seed=config.seeds["init"],
-    ).to(device)
-    examples = ExampleSet(clean.inputs, corruption.given_labels, true_labels=corruption.true_labels).to(device)
-    probes = [_make_probe(name, config, dataset) for name in config.probe_names]
-    return Setup(config, dataset, corruption, examples, model, probes, device, _threads(config, model))
+        dropout=config.dropout,
+        batch_norm=config.batch_norm,
+    )
+    if any(isinstance(layer, nn.Conv2d) for layer in model.modules()):
+        model = model.to(memory_format=torch.channels_last)  # twice as fast on a CPU
+    _check_batch_norm(model, len(dataset.train), config.batch_size)
+    return Setup(
+        config=config,
+        dataset=dataset,
+        corruption=corruption,
+        examples=_without_images(dataset.train).to(device),
+        model=model.to(device),
+        augmentation=_augmentation(config, dataset),
+        probes=[_make_probe(name, config, dataset) for name in config.probe_names],
+        device=device,
+        threads=_threads(config, model),
+    )
 
 
 def run_meta(setup: Setup, command: str | None) -> dict[str, Any]:
@@ -93,9 +107,13 @@ def run_meta(setup: Setup, command: str | None) -> dict[str, Any]:
             "num_examples": len(dataset.train),
             "classes": dataset.classes,
             "splits": {part.split: len(part) for part in (dataset.train, dataset.validation, dataset.test)},
+            "kind": dataset.kind,
             "image_shape": list(dataset.image_shape),
             "mean": dataset.mean,
             "sd": dataset.sd,
+            "means": list(dataset.means),
+            "sds": list(dataset.sds),
+            "notes": dataset.notes,
         },
         "corruption": setup.corruption.rates,
         "model": {"description": describe(setup.model), "parameters": num_parameters(setup.model)},
@@ -113,6 +131,56 @@ def using_threads(threads: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def _load(config: TrainConfig) -> Dataset:
+    """The data before noise."""
+    dataset = load_dataset(
+        config.dataset,
+        split_seed=config.split_seed,
+        data_root=config.data_root,
+        download=config.download,
+        label_column=config.label_column,
+        given_labels=config.given_labels,
+    )
+    return dataset if config.subset is None else subset(dataset, config.subset, config.split_seed)
+
+
+def _cleaned(dataset: Dataset, config: TrainConfig) -> Dataset:
+    """What a review or an audit changes: after the noise, so that a run before and one after share it."""
+    if config.relabel is not None:
+        dataset = relabel(dataset, config.relabel)
+    return dataset if config.exclude is None else exclude(dataset, config.exclude)
+
+
+def _without_images(examples: ExampleSet) -> ExampleSet:
+    """What a loop needs of them: it shuffles them every epoch."""
+    return ExampleSet(
+        examples.inputs, examples.given_labels, true_labels=examples.true_labels, replaced=examples.replaced
+    )
+
+
+def _check_batch_norm(model: nn.Module, count: int, batch_size: int) -> None:
+    """Batch normalisation has no use for a batch of one."""
+    norms = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+    if (count % batch_size == 1 or batch_size == 1) and any(isinstance(layer, norms) for layer in model.modules()):
+        raise ConfigError(
+            f"batch_size {batch_size} leaves a batch of one of {count:,} examples, which batch norm cannot use. "
+            "Choose another."
+        )
+
+
+def _augmentation(config: TrainConfig, dataset: Dataset) -> Augmentation:
+    if config.augment and dataset.kind != "image":
+        raise ConfigError(f"augment shifts and mirrors images, and {dataset.name} holds none.")
+    side = min(dataset.image_shape[:2]) if config.augment else 0
+    return Augmentation(
+        shift=max(1, side // 8) if config.augment else 0,
+        mirror=config.augment and dataset.train.inputs.shape[1] > 1,
+        noise=config.input_noise,
+        dropout=config.input_dropout,
+        blank=dataset.blank_value,
+    )
 
 
 def _device(name: str) -> torch.device:

@@ -65,7 +65,7 @@ def test_run_json_says_what_was_asked_for_and_what_came_of_it():
     config = TrainConfig(noise=0.4, seed=3, width=8)
     meta = run_meta(prepare(config), None)
 
-    assert meta["command"] == "train(TrainConfig(noise=0.4, seed=3, width=8))"
+    assert meta["command"] == "train(TrainConfig(noise=0.4, width=8, seed=3))"
     assert meta["config"]["noise_kind"] == "uniform_all"
     assert meta["seeds"] == config.seeds
     assert meta["dataset"]["splits"] == {"train": 1400, "validation": 197, "test": 200}

@@ -1,0 +1,155 @@
+"""Going on with a run: where its last checkpoint stands, and whether it is the same training."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from probes.errors import ConfigError, ProbeError
+from probes.runs.layout import CHECKPOINTS
+from probes.runs.run import Run
+from probes.training.checkpoint import STATE, load_checkpoint, load_optimizer
+from probes.training.config import TrainConfig
+from probes.training.setup import Setup
+
+__all__ = [
+    "Start",
+    "changed_options",
+    "check_same_training",
+    "is_finished",
+    "last_checkpoint",
+    "restore",
+    "resumed_config",
+]
+
+# What may differ between a run and its continuation: it changes no weight up to where the run stands.
+MAY_DIFFER = frozenset(
+    (
+        "epochs",
+        "early_stopping",
+        "probe",
+        "probe_epochs",
+        "checkpoint_epochs",
+        "device",
+        "threads",
+        "download",
+        "data_root",
+    )
+)
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where training begins.
+
+    Attributes:
+        epoch: the last one that is recorded and whose weights are known; -1 before a fresh start.
+        step: optimizer updates so far.
+        nonfinite_visits: so far.
+        folder: of the checkpoint.
+        timings: seconds by name, so far.
+    """
+
+    epoch: int = -1
+    step: int = 0
+    nonfinite_visits: int = 0
+    folder: Path | None = None
+    timings: dict[str, float] = field(default_factory=dict)
+
+
+def is_finished(run: Run, config: TrainConfig) -> bool:
+    """Whether nothing is left to train: all epochs are there, or it was stopped early and nothing else is asked now."""
+    stopped_early = config.epochs == run.config.get("epochs") and config.early_stopping == run.config.get(
+        "early_stopping"
+    )
+    return run.status == "complete" and (run.num_epochs >= config.epochs or stopped_early)
+
+
+def last_checkpoint(run_folder: Path) -> Start:
+    """Where a run can be taken up: its `checkpoints/last`; a fresh start where there is none yet.
+
+    Raises:
+        ProbeError: the checkpoint cannot be read.
+    """
+    folder = run_folder / CHECKPOINTS / "last"
+    if not folder.exists():
+        return Start()
+    try:
+        state = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        return Start(
+            epoch=int(state["epoch"]),
+            step=int(state["step"]),
+            nonfinite_visits=int(state.get("nonfinite_visits") or 0),
+            folder=folder,
+            timings=dict(state.get("timings") or {}),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ProbeError(f"{folder} is not a checkpoint that can be resumed: {error!r}.") from error
+
+
+def restore(start: Start, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Put a checkpoint's weights and optimizer state into a model and its optimizer."""
+    if start.folder is not None:
+        load_checkpoint(start.folder, model)
+        load_optimizer(start.folder, model, optimizer)
+
+
+def resumed_config(run: Run, changes: dict[str, Any]) -> TrainConfig:
+    """The config of a run with some options changed.
+
+    Raises:
+        ConfigError: the run was not written by `train`, or a change would make it another training.
+    """
+    saved = run.config
+    known = TrainConfig.__dataclass_fields__
+    if not saved or not set(saved) <= set(known):
+        raise ConfigError(f"{run.path} was not written by probe train, so it cannot be resumed.")
+    config = TrainConfig(**{name: _plain(value) for name, value in saved.items()})
+    refused = changed_options(config, replace(config, **changes))
+    if refused:
+        raise ConfigError(
+            f"a resumed run keeps its training, but other values were given for {', '.join(refused)}. "
+            "Leave them out, or train a new run."
+        )
+    return replace(config, **changes)
+
+
+def changed_options(before: TrainConfig, after: TrainConfig) -> list[str]:
+    """Options that differ and may not: `name (was X, got Y)`, in the order of the fields."""
+    old, new = asdict(before), asdict(after)
+    return [
+        f"{name} (was {old[name]}, got {new[name]})"
+        for name in old
+        if name not in MAY_DIFFER and old[name] != new[name]
+    ]
+
+
+def check_same_training(run: Run, setup: Setup) -> None:
+    """Refuse to go on with other data, noise or another model than the run's.
+
+    Raises:
+        ConfigError: naming what differs.
+    """
+    train = setup.dataset.train
+    saved = run.meta["dataset"]
+    differing = []
+    if saved.get("fingerprint") != setup.dataset.fingerprint or run.num_examples != len(train):
+        differing.append("the data (dataset.fingerprint)")
+    elif run.given_labels is not None and not np.array_equal(run.given_labels, train.given_labels.numpy()):
+        differing.append("the noise (given_label)")
+    parameters = (run.meta.get("model") or {}).get("parameters")
+    if parameters is not None and parameters != sum(p.numel() for p in setup.model.parameters() if p.requires_grad):
+        differing.append("the model (model.parameters)")
+    if differing:
+        raise ConfigError(f"{run.path} cannot be resumed: {' and '.join(differing)} changed since. Train a new run.")
+
+
+def _plain(value: Any) -> Any:
+    """JSON's lists as the tuples that a config holds."""
+    return tuple(value) if isinstance(value, list) else value
