@@ -5,19 +5,16 @@ Run alone: python benchmarks/signals.py [--json]
 
 from __future__ import annotations
 
-import argparse
-import json
-import platform
-import statistics
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 
-import numpy as np
 import torch
+from measuring import Figure, alternated, ratios, run_alone
 
 from probes.signals import signals
 
 SIZES = ((128, 10), (1024, 10), (128, 1000))
+ROUNDS = 15
 
 
 def in_torch(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -31,41 +28,22 @@ def in_torch(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor,
     return loss, margin, torch.special.entr(p).sum(1), (p - one_hot).norm(dim=1), logits.argmax(1)
 
 
-def seconds(function: Callable[[], object], repeats: int) -> float:
-    """Seconds per call."""
-    start = time.perf_counter()
-    for _ in range(repeats):
-        function()
-    return (time.perf_counter() - start) / repeats
-
-
-def ratios(batch: int, classes: int, rounds: int = 15) -> list[float]:
-    """Time of torch in units of ours, a value per alternated round."""
-    logits, targets = torch.randn(batch, classes) * 3, torch.randint(classes, (batch,))
-    ours: Callable[[], object] = lambda: signals(logits.numpy(), targets.numpy())  # noqa: E731
-    theirs: Callable[[], object] = lambda: in_torch(logits, targets)  # noqa: E731
-    repeats = max(5, int(0.02 / seconds(ours, 20)))
-    return [seconds(theirs, repeats) / seconds(ours, repeats) for _ in range(rounds)]
-
-
-def main() -> None:
-    """Print the median of each size with its spread."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true")
-    as_json = parser.parse_args().json
-    torch.set_num_threads(1)
-    figures = {}
+def measured(rounds: int = ROUNDS) -> Iterator[tuple[str, Figure]]:
+    """Time of torch in units of ours, by size."""
     for batch, classes in SIZES:
-        found = ratios(batch, classes)
-        figures[f"torch_over_ours_{batch}x{classes}"] = round(statistics.median(found), 2)
-        if not as_json:
-            low, high = np.quantile(found, (0.1, 0.9))
-            middle = statistics.median(found)
-            print(f"{batch} x {classes}: torch takes {middle:.2f} times as long ({low:.2f}-{high:.2f})")
-    if as_json:
-        machine = {"processor": platform.machine(), "python": platform.python_version(), "torch": torch.__version__}
-        print(json.dumps({"figures": figures, "machine": machine}))
+        logits, targets = torch.randn(batch, classes) * 3, torch.randint(classes, (batch,))
+        calls: dict[str, Callable[[], object]] = {
+            "ours": partial(signals, logits.numpy(), targets.numpy()),
+            "torch": partial(in_torch, logits, targets),
+        }
+        times = alternated(calls, rounds)
+        size = f"{batch}x{classes}"
+        yield (
+            f"torch_over_ours_{size}",
+            Figure(f"torch / ours, logits of {size}", ratios(times["torch"], times["ours"])),
+        )
 
 
 if __name__ == "__main__":
-    main()
+    torch.set_num_threads(1)
+    run_alone(__doc__, measured)

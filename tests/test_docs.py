@@ -1,7 +1,11 @@
 """Every code block of the README and the guides runs, in order, as a reader would run it."""
 
+import contextlib
+import io
+import json
 import os
 import re
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -16,22 +20,42 @@ LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
 @pytest.fixture
 def shell(tmp_path, monkeypatch):
-    """Runs a shell block in the temporary folder, with `probe` on the path."""
-    command = tmp_path / "bin" / "probe"
-    command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m probes_cli "$@"\n')
-    command.chmod(0o755)
+    """Runs a shell block in the temporary folder, with `probe` and `torchrun` on the path."""
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    for name, module in (("probe", "probes_cli"), ("torchrun", "torch.distributed.run")):
+        (commands / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {module} "$@"\n')
+        (commands / name).chmod(0o755)
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
     path = os.pathsep.join([str(ROOT), str(ROOT / "cli"), str(ROOT / "reports")])
-    env = {**os.environ, "PATH": f"{command.parent}:{os.environ['PATH']}", "PYTHONPATH": path}
+    env = {**os.environ, "PATH": f"{commands}:{os.environ['PATH']}", "PYTHONPATH": path}
 
     def run(block):
         done = subprocess.run(["sh", "-ec", block], cwd=work, env=env, capture_output=True, text=True)
         assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
 
     return run
+
+
+def run_both_sides(diff, guide):
+    """A script before and after: two or three lines beside import and constructor, none removed, the same training."""
+    lines = diff.splitlines()
+    added = [line[1:].strip() for line in lines if line.startswith("+")]
+    assert all(line[:1] in ("", " ", "+") for line in lines), "only additions"
+    assert added[0] == "from probes import ExampleTracker"
+    assert added[1].startswith("tracker = ExampleTracker(")
+    assert len(added) - 2 in (2, 3)
+
+    printed = []
+    for side in ([line for line in lines if not line.startswith("+")], lines):
+        names, out = {"__name__": "__main__"}, io.StringIO()
+        with contextlib.redirect_stdout(out):
+            exec(compile("\n".join(line[1:] for line in side), str(guide), "exec"), names)
+        printed.append(out.getvalue())
+    names["tracker"].close()  # what the interpreter's exit does
+    assert printed[0] == printed[1] != ""
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
@@ -42,6 +66,8 @@ def test_every_code_block_runs(guide, shell):
             exec(compile(block, str(guide), "exec"), names)
         elif language == "bash":
             shell(block)
+        elif language == "diff":
+            run_both_sides(block, guide)
         elif language == "sql":
             names["forgetting_in_sql"] = pytest.importorskip("duckdb").sql(block).df()
         else:
@@ -67,3 +93,37 @@ def test_the_score_guide_lists_every_score():
 
     for name in CATALOGUE:
         assert f"`{name}`" in text
+
+
+@pytest.fixture(scope="module")
+def make_scores():
+    """docs/make_scores.py as a module."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    spec = spec_from_file_location("make_scores", ROOT / "docs/make_scores.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_tables_of_the_score_guide_are_those_of_the_catalogue(make_scores):
+    text = (ROOT / "docs/scores.md").read_text()
+
+    assert make_scores.filled(text, json.loads((ROOT / "docs/score_auroc.json").read_text())) == text
+
+
+def test_every_score_with_a_direction_was_measured_over_three_seeds():
+    from probes.scores import CATALOGUE
+
+    measured = json.loads((ROOT / "docs/score_auroc.json").read_text())
+    directed = [name for name, score in CATALOGUE.items() if score.direction is not None]
+
+    assert measured["seeds"] == [0, 1, 2]
+    for noise in measured["noise"]:
+        for part in ("whole_run", "to_peak"):
+            figures = measured["figures"][str(noise)][part]
+            assert list(figures) == directed
+            for name, figure in figures.items():
+                assert len(figure["values"]) == 3, name
+                assert abs(statistics.mean(figure["values"]) - figure["mean"]) < 1e-4, name
+                assert abs(statistics.stdev(figure["values"]) - figure["sd"]) < 1e-3, name

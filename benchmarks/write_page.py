@@ -1,0 +1,163 @@
+"""Write docs/performance.md from the measurements in benchmarks/results.
+
+for name in tracker signals attributions; do
+    python benchmarks/$name.py --json > benchmarks/results/$name.json
+done
+python benchmarks/write_page.py
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from measuring import spelled
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks/results"
+PAGE = ROOT / "docs/performance.md"
+
+TOP = """\
+# Performance
+
+<!-- Written by benchmarks/write_page.py from benchmarks/results. Edit there. -->
+
+What recording costs, measured by the scripts in `benchmarks/`, each run alone. Rivals take turns in one process, on one
+thread. Every figure is the median of its rounds with the lower and upper quartile; a ratio is formed round by round. A
+target is what we hold ourselves to; where a figure misses it, the table says so.
+"""
+# benchmark -> (heading, prose, the figures that belong there by the beginnings of their names)
+SECTIONS: Sequence[tuple[str, str, str, tuple[str, ...]]] = (
+    (
+        "tracker",
+        "One update",
+        """\
+`ExampleTracker.update` checks its inputs and records loss, margin, entropy, EL2N and prediction. Package
+[aum](https://pypi.org/project/aum/) records the margin alone, unchecked. Per batch, so per example, of the same random
+float32 logits on the CPU. The other rows set `update` against the least that any of this could cost: one
+`torch.log_softmax` of the same logits, which training computes anyway.
+""",
+        ("aum_over_", "update_over_"),
+    ),
+    (
+        "tracker",
+        "A training run",
+        """\
+Time inside `update` over the time of the same steps' forward pass, backward pass and optimizer; fetching the batch
+counts on neither side, and writing files is a figure of its own: once per epoch, with checksum and sync to the disk.
+The digits MLP is the hard case, a step of it takes a millisecond or two. On anything larger the share is smaller.
+""",
+        ("overhead_", "write_ms_"),
+    ),
+    (
+        "tracker",
+        "On disk",
+        """\
+One Parquet file per epoch, with all five signals and the count of visits, of a real training of 50,000 examples over
+200 epochs: scikit-learn's digits drawn with replacement, each with pixel noise of its own and one label in five wrong,
+and an MLP of 512 hidden units that learns most of them by heart. Every tenth epoch is also written the way
+[Dataset Cartography](https://github.com/allenai/cartography) logs it: guid, logits and gold as JSON lines, by pandas.
+That log keeps all K logits and grows with K; ours keeps the signals and hardly does.
+""",
+        ("disk_", "json_", "write_ms", "sync_ms"),
+    ),
+    (
+        "tracker",
+        "In memory",
+        """\
+Buffers of one open epoch and the given labels, after every example of a training set the size of ImageNet was seen: as
+Python's `tracemalloc` counts them, and as the process grew. With `run=None` the closed epochs stay in memory as well,
+32 bytes per example and epoch; with a run folder they do not. Writing an epoch copies it for as long as that lasts.
+""",
+        ("memory_",),
+    ),
+    (
+        "signals",
+        "The signals themselves",
+        """\
+`probes.signals.signals` on numpy views of CPU tensors, against the same five signals in torch's own operators.
+""",
+        ("torch_over_",),
+    ),
+    (
+        "attributions",
+        "Attributions",
+        """\
+One measurement of the probe `attributions` on its default panel of 32 digits, in units of one training epoch of the
+default MLP on digits.
+""",
+        ("both_", "saliency_"),
+    ),
+)
+END = """\
+## Not measured
+
+- **GPUs.** All of this is the CPU. Logits on an accelerator are recorded there; that path is tested, but what it costs
+  is not known.
+- Several processes (DDP): the cost of merging shards at the end of an epoch.
+- Network file systems, where a sync to disk takes as long as it takes.
+- Other processors. The ratios lean on numpy's vector instructions and on the sizes of caches; run the scripts on yours.
+"""
+
+
+def page(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """The whole page.
+
+    Args:
+        results: by benchmark, what it prints with `--json`.
+    """
+    shown: set[tuple[str, str]] = set()
+    parts = [TOP]
+    for benchmark, heading, prose, beginnings in SECTIONS:
+        names = [
+            name
+            for name in results[benchmark]["figures"]
+            if name.startswith(beginnings) and (benchmark, name) not in shown
+        ]
+        shown.update((benchmark, name) for name in names)
+        parts.append(f"## {heading}\n\n{prose}\n{table(results[benchmark], names)}")
+    machines: dict[str, list[str]] = {}
+    for benchmark, result in results.items():
+        machines.setdefault(described(result["machine"]), []).append(f"`{benchmark}.py`")
+    lines = "".join(f"- {', '.join(scripts)}: {words}\n" for words, scripts in machines.items())
+    return "\n".join([*parts, f"## The machine\n\n{lines}", END])
+
+
+def table(result: Mapping[str, Any], names: Sequence[str]) -> str:
+    """Markdown, a row per figure."""
+    rows = ["| | median | quartiles | target |", "| --- | ---: | ---: | --- |"]
+    for name in names:
+        value, target = result["figures"][name], result["targets"].get(name)
+        low, high = result["quartiles"][name]
+        spread = "" if low == high else f"{spelled(low)} to {spelled(high)}"
+        rows.append(f"| {result['what'][name]} | {spelled(value)} | {spread} | {judged(value, target)} |")
+    return "\n".join(rows) + "\n"
+
+
+def judged(value: float, target: tuple[str, float] | None) -> str:
+    """The target in words, with what became of it."""
+    if target is None:
+        return ""
+    word, limit = target
+    met = value >= limit if word == "at least" else value <= limit
+    return f"{word} {spelled(limit)}" + ("" if met else ": **missed**")
+
+
+def described(machine: Mapping[str, Any]) -> str:
+    """One line."""
+    versions = ", ".join(f"{name} {machine[name]}" for name in ("python", "torch", "numpy", "pyarrow"))
+    return f"{machine['processor']}, {machine['cores']} cores, {machine['system']}; {versions}."
+
+
+def saved() -> dict[str, dict[str, Any]]:
+    """By benchmark, what is in benchmarks/results."""
+    return {
+        name: json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+        for name in dict.fromkeys(section[0] for section in SECTIONS)
+    }
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(saved()), encoding="utf-8")

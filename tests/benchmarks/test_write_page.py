@@ -1,0 +1,30 @@
+"""docs/performance.md says what was measured, and no more."""
+
+import json
+import re
+
+import pytest
+
+
+@pytest.fixture
+def write_page(benchmark_module):
+    return benchmark_module("write_page")
+
+
+def test_the_page_is_what_the_measurements_say(write_page):
+    assert write_page.PAGE.read_text() == write_page.page(write_page.saved()), "run benchmarks/write_page.py"
+
+
+def test_every_figure_is_on_the_page_once(write_page):
+    rows = re.findall(r"^\| (.*?) \| \S+ \|", write_page.PAGE.read_text(), re.MULTILINE)
+
+    for path in write_page.RESULTS.glob("*.json"):
+        for what in json.loads(path.read_text())["what"].values():
+            assert rows.count(what) == 1, what
+
+
+def test_a_missed_target_is_said(write_page):
+    assert write_page.judged(3.5, ("at most", 3)) == "at most 3: **missed**"
+    assert write_page.judged(9, ("at least", 10)) == "at least 10: **missed**"
+    assert write_page.judged(2.9, ("at most", 3)) == "at most 3"
+    assert write_page.judged(2.9, None) == ""
