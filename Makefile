@@ -15,10 +15,10 @@ demo: $(READY)  ## train on digits with 40 % noise and draw the report
 	$(BIN)/probe report runs/demo
 
 test: $(READY)  ## the fast suite
-	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
 test-all: $(READY)  ## the slow tests too
-	$(BIN)/pytest -n 2 --dist worksteal -m slow
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m slow
 
 lint: $(READY)
 	$(BIN)/ruff check .

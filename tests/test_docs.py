@@ -39,6 +39,13 @@ def shell(tmp_path, monkeypatch):
     return run
 
 
+@pytest.fixture(autouse=True)
+def as_in_a_fresh_interpreter():
+    """accelerate keeps its first settings for the life of a process: other tests', where they ran in this one."""
+    if "accelerate.state" in sys.modules:
+        sys.modules["accelerate.state"].AcceleratorState._reset_state(reset_partial_state=True)
+
+
 def run_both_sides(diff, guide):
     """A script before and after: two or three lines beside import and constructor, none removed, the same training."""
     lines = diff.splitlines()

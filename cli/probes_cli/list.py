@@ -53,16 +53,23 @@ def _run(folder: Path) -> dict[str, Any]:
 
 
 def _datasets() -> Rows:
-    from probes.data import USER_DATA, list_datasets
+    from probes.data import list_datasets
 
-    own = dict.fromkeys(("examples", "classes", "available", "path"))
-    return [*list_datasets(), *({"name": name, **own, "source": source} for name, source in USER_DATA.items())]
+    return list_datasets()
 
 
 def _models() -> Rows:
-    from probes.models import MODELS, OTHER_MODELS
+    from probes.models import MODELS
 
-    return _described(MODELS | OTHER_MODELS)
+    return _described(MODELS)
+
+
+def _one_s_own(topic: str) -> dict[str, str]:
+    """What else can be named: not a name, but a form of names."""
+    from probes.data import USER_DATA
+    from probes.models import OTHER_MODELS
+
+    return {"datasets": USER_DATA, "models": OTHER_MODELS}.get(topic, {})
 
 
 def _noise_kinds() -> Rows:
@@ -113,6 +120,8 @@ def command(topic: str, as_json: bool) -> None:
         echo_json(rows)
     elif rows:
         click.echo(columns([[_cell(row[name]) for name in shown] for row in rows], header=shown))
+        if other := _one_s_own(topic):
+            click.echo("\nalso\n" + columns(list(other.items())))
     else:
         click.echo(f"No {topic} in {ROOT}/ yet. Make one with `probe train`.", err=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from probes.errors import ConfigError, unknown_name
@@ -35,7 +36,8 @@ def check_model(name: str) -> None:
     from probes.models.torchvision_models import torchvision_names
 
     if name.removeprefix(_TORCHVISION) not in torchvision_names():
-        raise unknown_name("model", name, [*MODELS, *torchvision_names()])
+        near = get_close_matches(name, [*MODELS, *torchvision_names()], n=1, cutoff=0.5)
+        raise unknown_name("model", name, near or [*MODELS, "any classifier of torchvision", "module:callable"])
 
 
 def build_model(

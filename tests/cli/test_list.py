@@ -26,7 +26,13 @@ def test_every_name_is_listed_for_people_and_for_programs(probe, topic, names):
     text, rows = probe("list", topic).stdout, json.loads(probe("list", topic, "--json").stdout)
 
     assert [row["name"] for row in rows] == list(names)
-    assert [line.split()[0] for line in text.splitlines()[2:]] == list(names)
+    assert [line.split()[0] for line in text.split("\n\n")[0].splitlines()[2:]] == list(names)
+
+
+@pytest.mark.parametrize(("topic", "form"), [("datasets", "folder:PATH"), ("models", "module:callable")])
+def test_forms_of_ones_own_names_are_told_to_people_only(probe, topic, form):
+    assert form in probe("list", topic).stdout
+    assert form not in probe("list", topic, "--json").stdout
 
 
 def test_runs_are_listed_with_the_newest_first(probe, small_run, tmp_path, monkeypatch):

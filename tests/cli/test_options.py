@@ -19,7 +19,7 @@ def test_every_option_of_train_says_what_it_is():
 
 
 def test_defaults_of_train_are_those_of_the_library(probe):
-    shown = probe("train", "--help").stdout
+    shown = " ".join(probe("train", "--help").stdout.split())
 
     for name in ("dataset", "model", "noise", "epochs", "width", "lr", "momentum", "batch_size"):
         line = shown[shown.index(f"--{name.replace('_', '-')} ") :]

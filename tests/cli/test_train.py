@@ -18,7 +18,7 @@ from probes_cli.train import command
 ROOT = Path(__file__).parents[2]
 ENV = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "cli"), str(ROOT / "reports")])}
 QUICK = ("--width", "16", "--epochs", "2", "--probe", "none")
-NOT_OF_THE_CONFIG = {"out", "overwrite", "dry_run", "as_json", "quiet"}
+NOT_OF_THE_CONFIG = {"out", "overwrite", "resume", "seeds", "dry_run", "as_json", "quiet"}
 
 
 @pytest.fixture(autouse=True)
@@ -108,7 +108,7 @@ def test_a_bad_value_in_the_environment_is_one_line(probe):
         (("--noise", "much"), "'much' is not a valid float."),
         (("--noise-kind", "unifrom_all"), "unknown noise kind 'unifrom_all'. Did you mean 'uniform_all'?"),
         (("--dataset", "digts"), "unknown dataset 'digts'. Did you mean 'digits'?"),
-        (("--model", "zzz"), "unknown model 'zzz'. Choose from: mlp."),
+        (("--model", "zzz"), "unknown model 'zzz'. Choose from: alexnet, any classifier of torchvision, cnn,"),
         (("--measure", "swep"), "unknown measure 'swep'. Did you mean 'sweep'?"),
         (("--probe", "atributions"), "unknown probe 'atributions'. Did you mean 'attributions'?"),
         (("--epochs", "0"), "epochs must be at least 1, got 0."),
@@ -222,3 +222,69 @@ def test_a_signal_ends_the_run_and_keeps_its_epochs(number, code, word):
     assert run.status == "interrupted"
     assert run.num_epochs >= 2
     assert run.scores()["visits"].eq(run.num_epochs).all()
+
+
+# Resuming, and several seeds
+
+
+def test_a_stopped_run_says_how_to_go_on_and_goes_on(probe):
+    probe("train", *QUICK, "--out", "runs/short", "--quiet")
+
+    answer = probe("train", "--resume", "runs/short", "--epochs", "3", "--quiet")
+
+    assert (answer.exit_code, answer.stdout, answer.stderr) == (0, "runs/short\n", "")
+    assert open_run("runs/short").num_epochs == 3
+
+
+def test_resuming_a_complete_run_trains_nothing_and_says_so(probe):
+    probe("train", *QUICK, "--out", "runs/done", "--quiet")
+
+    answer = probe("train", "--resume", "runs/done")
+
+    assert answer.exit_code == 0
+    assert answer.stderr.startswith("runs/done is complete: there is nothing to train.")
+
+
+def test_resuming_with_another_training_is_one_line(probe, refused):
+    probe("train", *QUICK, "--out", "runs/done", "--quiet")
+
+    message = refused("train", "--resume", "runs/done", "--noise", "0.2", "--model", "cnn")
+
+    assert "noise (was 0.0, got 0.2), model (was mlp, got cnn)" in message
+    assert "leave out --out" in refused("train", "--resume", "runs/done", "--out", "elsewhere")
+    assert "does not exist" in refused("train", "--resume", "runs/nothing")
+
+
+def test_several_seeds_make_several_runs_of_one_split(probe):
+    answer = probe("train", *QUICK, "--noise", "0.4", "--subset", "200", "--seeds", "0-2", "--out", "runs/s", "--quiet")
+
+    assert answer.stdout.split() == ["runs/s-seed0", "runs/s-seed1", "runs/s-seed2"]
+    runs = [open_run(folder) for folder in answer.stdout.split()]
+    assert [run.config["seed"] for run in runs] == [0, 1, 2]
+    assert len({run.meta["dataset"]["fingerprint"] for run in runs}) == 1
+    assert len({tuple(run.given_labels) for run in runs}) == 3
+
+
+def test_several_seeds_as_json_are_a_list(probe):
+    answer = probe("train", *QUICK, "--subset", "100", "--seeds", "4,7", "--json", "--quiet")
+
+    assert [summary["status"] for summary in json.loads(answer.stdout)] == ["complete", "complete"]
+
+
+@pytest.mark.parametrize("seeds", ["4-0", "a", "1,1", ""])
+def test_seeds_that_are_none_are_one_line(refused, seeds):
+    assert "does not name seeds" in refused("train", "--seeds", seeds)
+
+
+def test_seed_and_seeds_together_are_one_line(refused):
+    assert "give one of them" in refused("train", "--seed", "1", "--seeds", "0-2")
+
+
+def test_notes_of_the_data_are_said(probe, tmp_path):
+    rows = "\n".join(f"{i % 7},{i % 2}" for i in range(60))
+    (tmp_path / "t.csv").write_text(f"size,label\n,0\n{rows}\n")
+
+    answer = probe("train", *QUICK, "--dataset", "t.csv", "--out", "runs/t")
+
+    assert answer.exit_code == 0, answer.stderr
+    assert "Note: " in answer.stderr

@@ -166,9 +166,7 @@ def test_the_momentum_kept_is_that_of_the_step_made(tmp_path):
 def test_the_last_checkpoint_is_replaced_at_most_every_ten_seconds(tmp_path, monkeypatch):
     saved = []
     save = Recorder._save
-    monkeypatch.setattr(
-        Recorder, "_save", lambda self, folder, *at: saved.append(at[0]) or save(self, folder, *at)
-    )
+    monkeypatch.setattr(Recorder, "_save", lambda self, folder, *at: saved.append(at[0]) or save(self, folder, *at))
     seconds = iter([0.0, 4.0, 9.0, 10.0, 12.0, 21.0])
     clock = SimpleNamespace(monotonic=lambda: next(seconds), perf_counter=time.perf_counter)
     monkeypatch.setattr("probes.training.recording.time", clock)

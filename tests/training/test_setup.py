@@ -1,5 +1,6 @@
 """What a config becomes: device, threads, and what is said of it in run.json."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -72,3 +73,63 @@ def test_run_json_says_what_was_asked_for_and_what_came_of_it():
     assert meta["corruption"].keys() == {"kind", "requested", "drawn", "realised"}
     assert meta["model"] == {"description": "MLP 64-8-8-10", "parameters": 64 * 8 + 8 + 8 * 8 + 8 + 8 * 10 + 10}
     assert run_meta(prepare(config), "probe train --noise 0.4")["command"] == "probe train --noise 0.4"
+
+
+# Data, noise and what training changes
+
+
+def test_kinds_of_noise_are_mixed():
+    setup = prepare(TrainConfig(corrupt=("uniform_other=0.2", "gaussian=0.1"), width=8))
+
+    kinds = setup.dataset.corruption
+    assert {kind: int((kinds == kind).sum()) for kind in set(kinds)} == {"": 980, "uniform_other": 280, "gaussian": 140}
+    assert setup.dataset.noisy.sum() == 420
+    assert setup.examples.noisy.numpy().sum() == 420
+
+
+def test_excluding_comes_after_the_noise(tmp_path):
+    whole = prepare(TrainConfig(noise=0.4, width=8))
+    wrong = whole.dataset.ids[whole.dataset.noisy]
+    (tmp_path / "wrong.csv").write_text("id\n" + "\n".join(map(str, wrong)) + "\n")
+
+    cleaned = prepare(TrainConfig(noise=0.4, width=8, exclude=tmp_path / "wrong.csv"))
+
+    assert len(cleaned.examples) == 1400 - len(wrong)
+    assert not cleaned.dataset.noisy.any()
+    assert set(cleaned.dataset.ids) == set(whole.dataset.ids) - set(wrong)
+
+
+def test_relabelling_puts_right_what_the_file_names(tmp_path):
+    whole = prepare(TrainConfig(noise=0.4, width=8))
+    noisy = np.flatnonzero(whole.dataset.noisy)[:50]
+    rows = [f"{whole.dataset.ids[i]},{int(whole.dataset.train.true_labels[i])}" for i in noisy]
+    (tmp_path / "right.csv").write_text("id,label\n" + "\n".join(rows) + "\n")
+
+    mended = prepare(TrainConfig(noise=0.4, width=8, relabel=tmp_path / "right.csv"))
+
+    assert whole.dataset.noisy.sum() - mended.dataset.noisy.sum() == 50
+
+
+def test_a_subset_keeps_so_many_and_the_held_out_parts():
+    setup = prepare(TrainConfig(subset=200, width=8))
+
+    assert (len(setup.examples), len(setup.dataset.validation), len(setup.dataset.test)) == (200, 197, 200)
+    assert np.bincount(setup.dataset.train.given_labels.numpy()).min() >= 18
+
+
+def test_augmenting_a_table_is_refused(tmp_path):
+    np.savez(tmp_path / "table.npz", X=np.random.default_rng(0).random((60, 4)), y=np.arange(60) % 2)
+
+    with pytest.raises(ConfigError, match="augment shifts and mirrors images, and table holds none"):
+        prepare(TrainConfig(dataset=tmp_path / "table.npz", augment=True))
+
+
+def test_batch_norm_and_a_last_batch_of_one_are_refused():
+    with pytest.raises(ConfigError, match="batch_size 100 leaves a batch of one of 201 examples"):
+        prepare(TrainConfig(subset=201, batch_size=100, batch_norm=True, width=8))
+
+
+def test_convolutions_run_channels_last():
+    model = prepare(TrainConfig(model="cnn", subset=20)).model
+
+    assert model.conv2.weight.is_contiguous(memory_format=torch.channels_last)
