@@ -8,17 +8,28 @@ from probes.errors import ProbeError
 
 if TYPE_CHECKING:
     from probes.probing.attributions import AttributionTracker
+    from probes.runs.flags import flags_by_class
     from probes.runs.run import Run, open_run
     from probes.trackers.example_tracker import ExampleTracker
     from probes.trackers.with_index import with_index
 
 __version__ = "0.1.0"
-__all__ = ["AttributionTracker", "ExampleTracker", "ProbeError", "Run", "__version__", "open_run", "with_index"]
+__all__ = [
+    "AttributionTracker",
+    "ExampleTracker",
+    "ProbeError",
+    "Run",
+    "__version__",
+    "flags_by_class",
+    "open_run",
+    "with_index",
+]
 
 _HOMES = {
     "AttributionTracker": "probes.probing.attributions",
     "ExampleTracker": "probes.trackers.example_tracker",
     "Run": "probes.runs.run",
+    "flags_by_class": "probes.runs.flags",
     "open_run": "probes.runs.run",
     "with_index": "probes.trackers.with_index",
 }

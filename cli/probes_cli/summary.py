@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from probes_cli.options import json_option, run_argument
-from probes_cli.output import columns, decimal, echo_json, percent
+from probes_cli.output import columns, decimal, echo_json, is_missing, percent, visible
 from probes_cli.runs import chosen_run
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["command"]
 
+MOST_CLASSES = 20
 EPILOG = """\b
 Examples:
   probe summary                  the newest run of runs/
@@ -30,15 +34,16 @@ def command(run: Path | None, as_json: bool) -> None:
     When the pattern was learned, when the noise was memorized, what finds it. RUN is a run folder; the newest of
     runs/ if left out.
     """
-    from probes import open_run
+    from probes import flags_by_class, open_run
 
     opened = open_run(chosen_run(run))
     summary = opened.summary()
     if as_json:
         echo_json(summary)
         return
-    blocks = [columns([("run", str(opened.path)), *_rows(summary)]), *_detection_table(summary["detection"])]
-    click.echo("\n\n".join(blocks))
+    rows = [("run", str(opened.path)), *_rows(summary)]
+    flags = flags_by_class(opened, summary=summary)
+    click.echo("\n\n".join([columns(rows), *_detection_table(summary["detection"]), *_flags_table(flags)]))
 
 
 def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -76,6 +81,35 @@ def _detection_table(detection: Mapping[str, Mapping[str, float | None]]) -> lis
     best_first = sorted(found, key=lambda name: -(found[name]["auroc"] or 0))
     rows = [(name, decimal(found[name]["auroc"]), decimal(found[name]["average_precision"])) for name in best_first]
     return [columns(rows, header=("finds the noisy ones", "AUROC", "average precision"), right=(1, 2))]
+
+
+def _flags_table(flags: pd.DataFrame) -> list[str]:
+    """The flags above the cut-off by given label, and a warning where one label holds most; nothing without flags."""
+    from probes.runs.flags import suspect_class
+
+    if not flags["flagged"].sum():
+        return []
+    known = bool(flags["noisy"].notna().any())
+    shown = flags if len(flags) <= MOST_CLASSES else flags.sort_values("flagged", ascending=False).head(MOST_CLASSES)
+    rows = [
+        (
+            str(row["name"]),
+            f"{row['examples']:,}",
+            f"{row['flagged']:,}",
+            percent(row["share"]),
+            *((percent(None if is_missing(row["precision"]) else row["precision"]),) if known else ()),
+        )
+        for _, row in shown.iterrows()
+    ]
+    header = ("above the cut-off, by given label", "examples", "flagged", "share", *(("rightly",) if known else ()))
+    table = columns(rows, header=header, right=range(1, len(header)))
+    more = f"\n({len(flags) - len(shown):,} labels with fewer flags are not shown)" if len(shown) < len(flags) else ""
+    suspect = suspect_class(flags)
+    if suspect is None:
+        return [table + more]
+    held = dict(zip(flags.index.tolist(), flags[["name", "flagged"]].to_numpy().tolist(), strict=True))
+    share, name = percent(held[suspect][1] / int(flags["flagged"].sum())), visible(held[suspect][0])
+    return [table + more, f"Careful: {share} of the flags are examples given {name}; a hard class is not a wrong one."]
 
 
 def _known(value: int | None) -> str:

@@ -17,23 +17,30 @@ PathLike = str | Path
 
 
 def build(
-    folders: PathLike | Sequence[PathLike], out: PathLike | None = None, *, images: bool = True, paths: bool = True
+    folders: PathLike | Sequence[PathLike],
+    out: PathLike | None = None,
+    *,
+    images: bool = True,
+    paths: bool = True,
+    skip_bad: bool = False,
 ) -> Path:
-    """Draw the page of a run and return where it was written.
+    """Draw the page of a run, or one that sets several runs side by side, and return where it was written.
 
     Args:
-        folders: a run folder, or a sequence that holds one.
-        out: the file to write; `report.html` in the run folder if left out.
+        folders: a run folder, or a sequence of up to eight.
+        out: the file to write; if left out `report.html` in the run folder, of several runs
+            `runs/comparison-A-B.html`, A and B the names of the first two.
         images: embed thumbnails of the examples that the page shows.
         paths: name files and folders of the machine the run was made on.
+        skip_bad: of several folders, leave out those that cannot be read, with a warning each.
 
     Raises:
-        RunNotFoundError: there is no run at the path.
-        ConfigError: not exactly one folder.
+        RunNotFoundError: there is no run at a path.
+        ConfigError: no folder, too many, or one twice.
     """
-    from probes_reports.page import write_page
+    from probes_reports.building import build_page
 
-    return write_page(folders, out, images=images, paths=paths)
+    return build_page(folders, out, images=images, paths=paths, skip_bad=skip_bad)
 
 
 def figure(run: Run | PathLike, name: str) -> Figure:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["KeyEpochs", "RunView"]
 
 INPUT_KINDS = ("shuffled_pixels", "random_pixels", "gaussian")
+MOST_POINTS = 1500  # of a line over the epochs
 CACHE_VALUES = 60_000_000  # values held by the cache of epochs: 240 MB, all of 200,000 examples x 30 epochs
 
 
@@ -218,6 +219,17 @@ class RunView:
         """Epochs (int, (T,)) and values (float64, (T,)) of a group of `epochs`, without missing values; maybe empty."""
         rows = self.epochs[self.epochs["group"] == group].dropna(subset=[column]).sort_values("epoch")
         return rows["epoch"].to_numpy(dtype=np.int64), rows[column].to_numpy(dtype=np.float64)
+
+    def drawn_curve(self, group: str, column: str = "accuracy") -> tuple[np.ndarray, np.ndarray]:
+        """`curve` with at most MOST_POINTS points, dense where the axis is; key epochs stay."""
+        epochs, values = self.curve(group, column)
+        if len(epochs) <= MOST_POINTS:
+            return epochs, values
+        wanted = np.unique(np.expm1(np.linspace(0, np.log1p(epochs[-1]), MOST_POINTS)).round().astype(np.int64))
+        key = self.key
+        marked = [e for e in (key.clean_learned, key.noisy_half, key.noisy_memorized, key.peak) if e]
+        kept = np.isin(epochs, np.concatenate([wanted, np.array(marked, dtype=np.int64), epochs[-1:]]))
+        return epochs[kept], values[kept]
 
     def at(self, group: str, epoch: int | None, column: str = "accuracy") -> float | None:
         """A group's value at an epoch; None where it is not known."""

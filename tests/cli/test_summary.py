@@ -40,6 +40,36 @@ def test_scores_are_listed_from_the_best_to_the_worst(probe, small_run):
     assert values == sorted(values, reverse=True)
 
 
+def test_flags_are_listed_by_given_label(probe, small_run):
+    run = open_run(small_run)
+    above = run.scores()["mean_loss"] > run.summary()["suggested_cutoff"]
+    table = probe("summary").stdout.split("\n\n")[2].splitlines()
+
+    assert table[0].split("  ")[0] == "above the cut-off, by given label"
+    assert [line.split()[0] for line in table[2:]] == [str(label) for label in range(10)]
+    for label, line in enumerate(table[2:]):
+        carry = run.given_labels == label
+        right = (above & carry & run.noisy).sum() / (above & carry).sum()
+        assert line.split()[1:3] == [str(carry.sum()), str((above & carry).sum())]
+        assert line.split()[5] == f"{100 * right:.1f}"
+
+
+def test_a_label_that_holds_most_flags_is_warned_of(probe, tmp_path):
+    """A tracker's run of 30 examples without true labels: the ten of one label are hard."""
+    from probes import ExampleTracker
+
+    targets = [0] * 10 + [1] * 20
+    with ExampleTracker(30, run=tmp_path / "mine", classes=["rare", "usual"]) as tracker:
+        for _ in range(3):
+            hard = [[0.0, 2.0 + n / 10] for n in range(10)]
+            tracker.update(range(30), [*hard, *[[0.0, 5.0 + n / 10] for n in range(20)]], targets)
+            tracker.end_epoch()
+    text = probe("summary", tmp_path / "mine").stdout
+
+    assert "Careful: 100.0 % of the flags are examples given rare; a hard class is not a wrong one." in text
+    assert "rightly" not in text
+
+
 def test_what_is_unknown_is_a_dash_and_no_table(probe, tmp_path):
     """A tracker's run without true labels."""
     from probes import ExampleTracker

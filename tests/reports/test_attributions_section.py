@@ -14,8 +14,8 @@ from PIL import Image
 
 from probes.runs.run import open_run
 from probes.runs.writer import RunWriter
+from probes_reports.assembly import _environment
 from probes_reports.figures.attribution_maps import as_pixels, image_shape, map_png
-from probes_reports.page import _environment
 from probes_reports.sections.attributions import build
 from probes_reports.sections.section import Absent, Block, Chooser, Data, Section
 from probes_reports.view import RunView

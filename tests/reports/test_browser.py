@@ -168,3 +168,16 @@ def test_printing_draws_every_figure_in_the_light_theme(browser, address):
     strokes = opened.page.evaluate("getComputedStyle(document.querySelector('#plot-learning .js-line')).stroke")
     assert strokes == "rgb(20, 24, 29)"
     opened.close()
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1440, "dark"), (375, "light")])
+def test_a_comparison_draws_everything_within_the_screen(browser, small_run, make_run, tmp_path, width, theme):
+    page = probes_reports.build([small_run.path, make_run(epochs=5).path], tmp_path / "compared.html").as_uri()
+    opened = Loaded(browser, page, viewport={"width": width, "height": 900}, color_scheme=theme)
+    opened.draw_everything()
+
+    assert opened.errors == []
+    assert [url for url in opened.requests if url != page and not url.startswith(("data:", "blob:"))] == []
+    assert opened.page.locator("[data-plot]").count() >= 6
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    opened.close()

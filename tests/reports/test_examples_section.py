@@ -11,6 +11,7 @@ from PIL import Image
 
 from probes.runs.run import open_run
 from probes.runs.writer import RunWriter
+from probes_reports.assembly import _environment
 from probes_reports.figures.example_strips import (
     AS_LABELLED,
     OTHER,
@@ -25,7 +26,6 @@ from probes_reports.figures.example_strips import (
     spaced_epochs,
     strip,
 )
-from probes_reports.page import _environment
 from probes_reports.sections import examples as section_module
 from probes_reports.sections.examples import build
 from probes_reports.sections.section import Absent, Block, Data, Heading, Section

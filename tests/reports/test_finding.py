@@ -22,7 +22,7 @@ from probes_reports.sections.finding_facts import (
 )
 from probes_reports.sections.section import Absent, Caption, Plot, Section, Table
 from probes_reports.view import RunView
-from probes_reports.wording import plain_text
+from probes_reports.wording import percent, plain_text
 
 CLASSES = 4
 
@@ -260,7 +260,7 @@ def test_scores_that_coincide_share_a_name():
 
 
 def test_flags_are_counted_by_given_label(view, section):
-    flagged = view.scores["noise_probability"].to_numpy() > 0.5
+    flagged = view.scores["mean_loss"].to_numpy() > view.summary["suggested_cutoff"]
     plot = next(plot for plot in section.plots() if plot.key == "flags")
     traces = {trace.name: trace for trace in plot.wide.data if trace.name}
 
@@ -325,32 +325,74 @@ def test_flags_where_nothing_is_wrong_are_called_false(tmp_path):
 
     text = text_of(finding.build(view))
 
-    assert find_flags(view).flagged > 0
+    assert find_flags(view).above > 0
     assert "There is nothing to find: every label is as it came." in text
     assert "none of them rightly" in text
 
 
-def test_one_class_that_holds_most_flags_is_warned_of(tmp_path):
-    given = np.repeat([0, 1, 2, 3], 25)
-    losses = np.random.default_rng(0).uniform(0, 0.1, (3, 100)) + 3.0 * (np.arange(100) < 20)  # 20 hard ones, all of 0
+def cells(section, label):
+    """Text of a table's rows, by the start of its description."""
+    table = next(part for part in section.all_parts() if isinstance(part, Table) and part.alt.startswith(label))
+    return [[plain_text(cell.text) for cell in row] for row in table.rows]
 
-    view = write_run(tmp_path / "run", num_examples=100, epochs=3, noisy_share=0, given=given, losses=losses)
+
+def test_the_table_of_flags_tells_examples_flags_share_and_how_right_they_are(view, section):
+    flagged = view.scores["mean_loss"].to_numpy() > view.summary["suggested_cutoff"]
+
+    rows = cells(section, "Examples and flags by given label")
+
+    assert [row[0] for row in rows] == ["a", "<b>", "c & d", "e"]
+    for label, row in enumerate(rows):
+        carry = view.given == label
+        right = (flagged & carry & view.noisy).sum() / (flagged & carry).sum()
+        assert row[1:3] == [str(carry.sum()), str((carry & flagged).sum())]
+        assert row[3] == percent((carry & flagged).sum() / carry.sum())
+        assert row[4:] == [str((carry & view.noisy).sum()), percent(right)]
+
+
+def test_without_truth_the_answer_tells_estimate_cut_off_and_what_they_count(tmp_path):
+    view = write_run(tmp_path / "run", truth=False)
+    section = finding.build(view)
+    above = (view.scores["mean_loss"] > view.summary["suggested_cutoff"]).sum()
+
+    answer = plain_text(section.answer)
+
+    assert f"an estimated {percent(view.summary['estimated_noise_rate'])} of the labels look wrong" in answer
+    assert f"the {above} examples above a mean loss of {view.summary['suggested_cutoff']:.2f}" in answer
+    assert "the mean noise probability" in answer
+    assert "cannot be checked" in answer
+    assert [len(row) for row in cells(section, "Examples and flags")] == [4] * CLASSES
+    assert "How many of them are wrong is unknown." in text_of(section)
+
+
+def hard_class(folder, given):
+    """100 examples, nothing wrong, the first 20 hard; half are answered as given at the epoch of the estimate."""
+    losses = np.random.default_rng(0).uniform(0, 0.1, (3, 100)) + 3.0 * (np.arange(100) < 20)
+    return write_run(folder, num_examples=100, epochs=3, noisy_share=0, given=given, losses=losses)
+
+
+def test_one_class_that_holds_most_flags_is_warned_of(tmp_path):
+    view = hard_class(tmp_path / "run", np.repeat([0, 1, 2, 3], 25))  # the hard ones are all of the first class
+
     text = text_of(finding.build(view))
 
-    assert find_flags(view).suspect_class == ClassFlags("a", 25, 20, 0)
+    assert find_flags(view).suspect == ClassFlags("a", 25, 20, 0, 0.0)
     assert "Careful: all 20 flags (100%) are examples given a. That label makes up 25.0% of the examples." in text
     assert "None of the 25 are wrong labels. A hard class is not a wrong one" in text
 
 
-def test_flags_spread_over_the_classes_bring_no_warning(view, section):
-    assert find_flags(view).suspect_class is None
-    assert "Careful" not in text_of(section)
+def test_flags_spread_over_the_classes_bring_no_warning(tmp_path):
+    view = hard_class(tmp_path / "run", np.arange(100) % 4)
+
+    assert sum(row.flagged for row in find_flags(view).classes) == 20
+    assert find_flags(view).suspect is None
+    assert "Careful" not in text_of(finding.build(view))
 
 
 def test_one_class_that_holds_everything_brings_no_warning(tmp_path):
     view = write_run(tmp_path / "run", given=np.zeros(60, int), noisy_share=0)
 
-    assert find_flags(view).suspect_class is None
+    assert find_flags(view).suspect is None
     assert plots_of(finding.build(view)) == ["flags"]
 
 

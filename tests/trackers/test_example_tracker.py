@@ -192,6 +192,7 @@ def test_no_graph_is_kept():
     assert tracker.trajectory("margin").tolist() == [[0.0, 0.0]]
 
 
+@pytest.mark.slow
 def test_memory_is_flat_over_ten_thousand_updates():
     tracker = ExampleTracker(50)
     weight = torch.ones(1, 3, requires_grad=True)

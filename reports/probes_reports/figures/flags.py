@@ -31,12 +31,14 @@ class ClassFlags:
         examples: that carry it and were judged.
         flagged: of those.
         noisy: of those; None where truth is unknown.
+        precision: share of the flagged of known truth that are noisy; None where there are none.
     """
 
     name: str
     examples: int
     flagged: int
     noisy: int | None
+    precision: float | None = None
 
 
 def flags_by_class(rows: Sequence[ClassFlags], *, noisy_label: str = "truly wrong", narrow: bool = False) -> go.Figure:

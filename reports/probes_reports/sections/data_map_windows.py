@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from probes_reports.figures.data_map import HALF
+from probes import scores
+from probes.scores import ambiguous_above
 from probes_reports.view import RunView
 
 __all__ = ["AMBIGUOUS", "EASY", "HARD", "REGIONS", "Window", "regions", "windows_of"]
@@ -60,22 +61,18 @@ def _window(view: RunView, key: str, last: int, what: str) -> Window:
 
 
 def regions(confidence: np.ndarray, variability: np.ndarray) -> tuple[np.ndarray, float]:
-    """Part a data map by quantiles: the third that varies most is ambiguous, of the rest half decides.
+    """The regions of a data map, and the variability above which examples are ambiguous.
 
     Args:
         confidence: float, (N,); mean probability of the given label, NaN where not visited.
         variability: float, (N,); its standard deviation, NaN where not visited.
 
     Returns:
-        int8, (N,), positions in REGIONS, -1 where not visited; and the variability above which examples are
-        ambiguous, so that equal ones stay together.
+        int8, (N,), positions in REGIONS, -1 where not visited; and the border, 0 where none was visited.
 
     Source:
-        Swayamdipta et al., EMNLP 2020, https://arxiv.org/abs/2009.10795; the thresholds are this page's own,
-        the paper has none.
+        `probes.scores.regions`.
     """
     known = ~(np.isnan(confidence) | np.isnan(variability))
-    threshold = float(np.quantile(variability[known], 2 / 3)) if known.any() else 0.0
-    with np.errstate(invalid="ignore"):
-        region = np.where(variability > threshold, AMBIGUOUS, np.where(confidence >= HALF, EASY, HARD))
-    return np.where(known, region, -1).astype(np.int8), threshold
+    border = ambiguous_above(variability[known]) if known.any() else 0.0
+    return scores.regions(confidence, variability), border

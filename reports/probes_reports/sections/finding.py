@@ -8,7 +8,7 @@ import numpy as np
 
 from probes.scores import CATALOGUE
 from probes_reports.figures.finding import STRONG, ScoreLine, auroc_by_epoch
-from probes_reports.figures.flags import flags_by_class
+from probes_reports.figures.flags import ClassFlags, flags_by_class
 from probes_reports.figures.inspection import Inspected, found_by_inspecting
 from probes_reports.sections.finding_facts import (
     Curves,
@@ -24,6 +24,7 @@ from probes_reports.sections.finding_facts import (
 from probes_reports.sections.finding_words import (
     answer_found,
     answer_undefined,
+    classes_caption,
     curves_caption,
     definition,
     flags_caption,
@@ -77,7 +78,11 @@ def build(view: RunView) -> Section | Absent:
             title=TITLE,
             question=question,
             answer=answer_undefined(view, flags),
-            parts=(Columns((_flag_parts(view, flags), (Heading(prose("Why no AUROC?")), *undefined_caption(view)))),),
+            parts=(
+                Columns(tuple(parts for parts in (_flag_parts(view, flags), _class_parts(view, flags)) if parts)),
+                Heading(prose("Why no AUROC?")),
+                *undefined_caption(view),
+            ),
             how_to_read=how_to_read(view, measurable=False),
             definition=definition(measurable=False),
         )
@@ -92,6 +97,7 @@ def build(view: RunView) -> Section | Absent:
             *_curve_parts(view, curves),
             *_table_parts(view, ranks),
             Columns((_inspection_parts(view), _flag_parts(view, flags))),
+            *_class_parts(view, flags),
         ),
         how_to_read=how_to_read(view, measurable=True),
         definition=definition(measurable=True),
@@ -209,14 +215,12 @@ def _inspection_parts(view: RunView) -> tuple[Part, ...]:
 
 
 def _flag_parts(view: RunView, flags: Flags) -> tuple[Part, ...]:
-    heading = Heading(prose("Without knowing the true labels", muted(" noise probability above 0.5")))
+    heading = Heading(prose("Without knowing the true labels", muted(" mean loss above the suggested cut-off")))
     caution = warning(view, flags)
-    captions = tuple(Caption(text) for text in (flags_caption(view, flags, MOST_CLASSES), caution) if text)
-    if not flags.classes:
+    captions = tuple(Caption(text) for text in (flags_caption(view, flags), caution) if text)
+    rows = _shown(flags)
+    if not rows:
         return (heading, *captions)
-    rows = flags.classes
-    if len(rows) > MOST_CLASSES:
-        rows = tuple(sorted(rows, key=lambda row: -row.flagged)[:MOST_CLASSES])
     noisy_label = "truly wrong" if view.words is LABELS else "truly replaced"
     plot = Plot(
         key="flags",
@@ -227,3 +231,60 @@ def _flag_parts(view: RunView, flags: Flags) -> tuple[Part, ...]:
         data_title="flags by label",
     )
     return (heading, plot, *captions)
+
+
+def _class_parts(view: RunView, flags: Flags) -> tuple[Part, ...]:
+    """The table of flags by class."""
+    rows = _shown(flags)
+    if not rows:
+        return ()
+    known = view.noisy is not None
+    table = Table(
+        columns=(
+            Column("given label"),
+            Column("examples", "right"),
+            Column("flagged", "right"),
+            Column("share", "right"),
+            *((Column(view.words.noisy, "right", keep_narrow=False), Column("rightly", "right")) if known else ()),
+        ),
+        rows=tuple(_class_row(row, known) for row in rows),
+        alt="Examples and flags by given label.",
+    )
+    heading = Heading(prose("Flags by class", muted(f" {count(flags.above)} in all")))
+    return heading, table, _class_data(flags, known), Caption(classes_caption(view, flags, MOST_CLASSES))
+
+
+def _class_row(row: ClassFlags, known: bool) -> tuple[Cell, ...]:
+    judged = (
+        Cell(prose("unknown" if row.noisy is None else count(row.noisy))),
+        Cell(prose("" if row.precision is None else percent(row.precision))),
+    )
+    return (
+        Cell(prose(row.name)),
+        Cell(prose(count(row.examples))),
+        Cell(prose(count(row.flagged))),
+        Cell(prose(strong(percent(row.flagged / row.examples)))),
+        *(judged if known else ()),
+    )
+
+
+def _class_data(flags: Flags, known: bool) -> Data:
+    """Every class, not only those that the table shows."""
+    columns: dict[str, list[object]] = {
+        "given_label": [row.name for row in flags.classes],
+        "examples": [row.examples for row in flags.classes],
+        "flagged": [row.flagged for row in flags.classes],
+    }
+    if known:
+        columns["noisy"] = [row.noisy for row in flags.classes]
+        columns["precision"] = [row.precision for row in flags.classes]
+    return Data("finding-classes", columns, data_title="flags of every class")
+
+
+def _shown(flags: Flags) -> tuple[ClassFlags, ...]:
+    """The classes that figure and table show; none where nothing is flagged."""
+    if not any(row.flagged for row in flags.classes):
+        return ()
+    if len(flags.classes) <= MOST_CLASSES:
+        return flags.classes
+    return tuple(sorted(flags.classes, key=lambda row: -row.flagged)[:MOST_CLASSES])

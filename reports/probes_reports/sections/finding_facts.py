@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
+from probes.runs.flags import flags_by_class, suspect_class
 from probes.scores import CATALOGUE, Score, auroc
 from probes.scores.detection import ranking_values
 from probes_reports.figures.flags import ClassFlags
@@ -70,31 +72,24 @@ class Flags:
     """What can be said without the true labels, and how right it is where they are known.
 
     Attributes:
+        above: examples whose mean loss lies above the suggested cut-off: the flags.
+        above_known, above_noisy: of those, the ones of known truth, and the noisy ones; 0 without truth.
         judged: examples with a noise probability; 0 where no mixture could be fitted.
-        flagged: of those, with a noise probability above 0.5.
-        flagged_known, flagged_noisy: of the flagged, those of known truth, and the noisy ones; 0 without truth.
-        above: examples whose mean loss lies above the suggested cut-off.
-        above_known, above_noisy: of those, as for the flagged.
-        classes: by given label, those with examples; empty where given labels are unknown.
+        mixed: of those, with a noise probability above 0.5.
+        mixed_known, mixed_noisy: as for the flags.
+        classes: the flags by given label, labels with examples; empty where labels or the cut-off are unknown.
+        suspect: the class that holds most of the flags, by far more than its share of the examples.
     """
 
-    judged: int
-    flagged: int
-    flagged_known: int
-    flagged_noisy: int
     above: int
     above_known: int
     above_noisy: int
+    judged: int
+    mixed: int
+    mixed_known: int
+    mixed_noisy: int
     classes: tuple[ClassFlags, ...]
-
-    @property
-    def suspect_class(self) -> ClassFlags | None:
-        """The class that holds most of the flags, by far more than its share of the examples; None where none does."""
-        if not self.classes or self.flagged < 5:
-            return None
-        most = max(self.classes, key=lambda row: row.flagged)
-        share, expected = most.flagged / self.flagged, most.examples / self.judged
-        return most if share > 0.5 and share >= 1.5 * expected else None
+    suspect: ClassFlags | None
 
 
 def known_truth(view: RunView) -> np.ndarray | None:
@@ -170,7 +165,8 @@ def suspicion(view: RunView, name: str) -> np.ndarray:
     """float64, (N,): a score over the whole run, high is suspicious; NaN for examples that were never visited."""
     table = view.scores
     never = table["never_learned"].astype("Int8").fillna(-1).to_numpy(dtype=np.int8)
-    values = table[name].to_numpy(dtype=np.float64, na_value=np.nan)
+    column = table[name] if name in table else view.run.scores(name)[name]  # some are there by name only
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     return _ranked(CATALOGUE[name], values, never, view.last_epoch)
 
 
@@ -194,43 +190,39 @@ def expected_hits(values: np.ndarray, positive: np.ndarray, inspected: np.ndarra
 
 
 def find_flags(view: RunView) -> Flags:
-    """Examples that look wrong: by the mixture on mean loss, and by the suggested cut-off."""
+    """Examples that look wrong: above the suggested cut-off, and by the mixture on mean loss."""
     probability = view.scores["noise_probability"].to_numpy(dtype=np.float64)
-    judged, flagged = ~np.isnan(probability), probability > 0.5
+    judged, mixed = ~np.isnan(probability), probability > 0.5
     cutoff = view.summary["suggested_cutoff"]
     above = view.scores["mean_loss"].to_numpy(dtype=np.float64) > (np.inf if cutoff is None else cutoff)
     none = np.zeros(view.num_examples, dtype=bool)
     noisy = none if view.noisy is None else view.noisy
     known = none if view.noisy is None or view.run.clean is None else view.noisy | view.run.clean
+    table = flags_by_class(view.run, summary=view.summary)
+    rows = [_class_flags(row) for _, row in table.iterrows()]
+    classes = dict(zip(table.index.tolist(), rows, strict=True))
+    suspect = suspect_class(table)
     return Flags(
-        judged=int(judged.sum()),
-        flagged=int(flagged.sum()),
-        flagged_known=int((flagged & known).sum()),
-        flagged_noisy=int((flagged & noisy).sum()),
         above=int(above.sum()),
         above_known=int((above & known).sum()),
         above_noisy=int((above & noisy).sum()),
-        classes=_classes(view, judged, flagged),
+        judged=int(judged.sum()),
+        mixed=int(mixed.sum()),
+        mixed_known=int((mixed & known).sum()),
+        mixed_noisy=int((mixed & noisy).sum()),
+        classes=tuple(classes.values()),
+        suspect=None if suspect is None else classes[suspect],
     )
 
 
-def _classes(view: RunView, judged: np.ndarray, flagged: np.ndarray) -> tuple[ClassFlags, ...]:
-    if view.given is None:
-        return ()
-    counted = judged & (view.given >= 0)
-    size = int(view.given.max()) + 1
-    totals = np.bincount(view.given[counted], minlength=size)
-    flags = np.bincount(view.given[counted & flagged], minlength=size)
-    wrong = None if view.noisy is None else np.bincount(view.given[counted & view.noisy], minlength=size)
-    return tuple(
-        ClassFlags(
-            view.class_name(label),
-            int(totals[label]),
-            int(flags[label]),
-            None if wrong is None else int(wrong[label]),
-        )
-        for label in range(size)
-        if totals[label]
+def _class_flags(row: pd.Series) -> ClassFlags:
+    noisy, precision = row["noisy"], row["precision"]
+    return ClassFlags(
+        str(row["name"]),
+        int(row["examples"]),
+        int(row["flagged"]),
+        None if pd.isna(noisy) else int(noisy),
+        None if pd.isna(precision) else float(precision),
     )
 
 

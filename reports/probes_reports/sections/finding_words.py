@@ -10,6 +10,7 @@ from probes_reports.sections.section import Caption
 from probes_reports.view import RunView
 from probes_reports.wording import (
     LABELS,
+    Clause,
     Prose,
     auroc,
     count,
@@ -26,6 +27,7 @@ from probes_reports.wording import (
 __all__ = [
     "answer_found",
     "answer_undefined",
+    "classes_caption",
     "curves_caption",
     "definition",
     "flags_caption",
@@ -66,15 +68,9 @@ def answer_found(view: RunView, curves: Curves, ranks: list[Rank]) -> Prose:
 def answer_undefined(view: RunView, flags: Flags) -> Prose:
     """The answer where a group is empty or truth is unknown."""
     so_far, things = view.verdict.so_far, view.words.thing
-    flagged = f"{part_of(flags.flagged, flags.judged)} examples" if flags.judged else "no example"
+    flagged = f"{part_of(flags.mixed, flags.judged)} examples" if flags.judged else "no example"
     if view.num_noisy is None:
-        rate = view.summary["estimated_noise_rate"]
-        first = (
-            "nothing could be estimated."
-            if rate is None
-            else f"an estimated {percent(rate)} of the {things} look wrong."
-        )
-        return prose(f"{so_far}Perhaps: {first}", muted(f" The true {things} are unknown, so this cannot be checked."))
+        return prose(f"{so_far}Perhaps: ", *_perhaps(view, flags))
     if view.num_noisy == 0:
         return prose(
             f"{so_far}There is nothing to find: every {things[:-1]} is as it came.",
@@ -85,6 +81,24 @@ def answer_undefined(view: RunView, flags: Flags) -> Prose:
         f"{so_far}{whole}, so there is nothing to tell them from.",
         muted(f" A mixture of two groups flags {flagged}."),
     )
+
+
+def _perhaps(view: RunView, flags: Flags) -> tuple[Clause, ...]:
+    """Without truth: the estimate, the cut-off, how many lie above it, and what that counts."""
+    rate, cutoff = view.summary["estimated_noise_rate"], view.summary["suggested_cutoff"]
+    unchecked = f" The true {view.words.thing} are unknown, so this cannot be checked."
+    if rate is None:
+        return (Clause("nothing could be estimated."), muted(unchecked))
+    estimate = f"an estimated {percent(rate)} of the {view.words.thing} look wrong"
+    if cutoff is not None and flags.above:
+        estimate += f", the {_examples(flags.above)} above a mean loss of {number(cutoff)}"
+    counts = (
+        " That is the mean noise probability: a mixture of two groups finds two even where nothing is wrong."
+        if view.key.peak is None
+        else f" That counts what the network did not answer as labelled at epoch {count(view.key.peak)}, the best on "
+        "validation, its own errors included."
+    )
+    return (Clause(f"{estimate}."), muted(counts + unchecked))
 
 
 def undefined_caption(view: RunView) -> tuple[Caption, ...]:
@@ -131,29 +145,35 @@ def table_caption(view: RunView, ranks: list[Rank]) -> Prose:
     )
 
 
-def flags_caption(view: RunView, flags: Flags, most_classes: int) -> Prose:
-    """The estimate, the cut-off, the flags, and how right they are where truth is known."""
-    shown = (
-        f"The {most_classes} labels with the most flags, of {len(flags.classes)}. "
-        if len(flags.classes) > most_classes
-        else ""
-    )
-    return prose(shown + _estimate(view) + _cutoff(view, flags) + _mixture(view, flags))
+def flags_caption(view: RunView, flags: Flags) -> Prose:
+    """The estimate, the cut-off, the flags, how right they are where truth is known, and what the mixture says."""
+    return prose(_estimate(view) + _cutoff(view, flags) + _mixture(view, flags))
+
+
+def classes_caption(view: RunView, flags: Flags, most_classes: int) -> Prose:
+    """What the table of flags by class counts, and which classes it leaves out."""
+    many = len(flags.classes) > most_classes
+    shown = f"The {most_classes} labels with the most flags, of {count(len(flags.classes))}. " if many else ""
+    counted = "Flagged: mean loss above the suggested cut-off."
+    if view.noisy is None:
+        return prose(f"{shown}{counted} How many of them are wrong is unknown.")
+    return prose(f"{shown}{counted} Last column: share of the flagged that are {view.words.noisy}.")
 
 
 def warning(view: RunView, flags: Flags) -> Prose:
     """Where one class holds most of the flags: a hard class is not a wrong one."""
-    suspect = flags.suspect_class
+    suspect = flags.suspect
     if suspect is None:
         return ()
     known = suspect.noisy is not None
     wrong = f" {_begin(part_of(suspect.noisy or 0, suspect.examples))} are {view.words.noisy}." if known else ""
+    total, counted = sum(row.flagged for row in flags.classes), sum(row.examples for row in flags.classes)
     return prose(
         noisy(
-            f"Careful: {part_of(suspect.flagged, flags.flagged)} flags ({percent(suspect.flagged / flags.flagged)}) "
+            f"Careful: {part_of(suspect.flagged, total)} flags ({percent(suspect.flagged / total)}) "
             f"are examples given {suspect.name}."
         ),
-        f" That label makes up {percent(suspect.examples / flags.judged)} of the examples.{wrong} A hard class is not "
+        f" That label makes up {percent(suspect.examples / counted)} of the examples.{wrong} A hard class is not "
         "a wrong one: look before you drop it.",
     )
 
@@ -163,8 +183,8 @@ def how_to_read(view: RunView, *, measurable: bool) -> tuple[Prose, ...]:
     noise = view.words.noisy
     diamond = "" if view.noisy is None else f"; a diamond is the share of {noise}"
     alone = prose(
-        "Flags need no true labels. A circle is the share of the examples with that given label whose noise "
-        f"probability exceeds one half{diamond}. A network is also late on examples that are right but hard, so a "
+        "Flags need no true labels. A circle is the share of the examples with that given label whose mean loss "
+        f"lies above the suggested cut-off{diamond}. A network is also late on examples that are right but hard, so a "
         "class whose circle stands far to the right may just be a difficult one."
     )
     if not measurable:
@@ -265,15 +285,15 @@ def _cutoff(view: RunView, flags: Flags) -> str:
 def _mixture(view: RunView, flags: Flags) -> str:
     if not flags.judged:
         return "No mixture could be fitted to the mean losses: fewer than two of them differ."
-    right = _rightly(flags.flagged_noisy, flags.flagged_known)
+    right = _rightly(flags.mixed_noisy, flags.mixed_known)
     if right and view.num_noisy:
-        right += f", and {percent(flags.flagged_noisy / view.num_noisy)} of all {view.words.noisy}"
+        right += f", and {percent(flags.mixed_noisy / view.num_noisy)} of all {view.words.noisy}"
     missing = view.num_examples - flags.judged
     unseen = (
         f" {_begin(_examples(missing))} never visited {'is' if missing == 1 else 'are'} left out." if missing else ""
     )
-    share = percent(flags.flagged / flags.judged)
-    return f"A mixture of two Gaussians on mean loss flags {_examples(flags.flagged)} ({share}){right}.{unseen}"
+    share = percent(flags.mixed / flags.judged)
+    return f"A mixture of two Gaussians on mean loss flags {_examples(flags.mixed)} ({share}){right}.{unseen}"
 
 
 def _rightly(hits: int, known: int) -> str:

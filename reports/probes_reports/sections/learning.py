@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from probes_reports.figures.learning import Band, Curve, Mark, learning_curves
 from probes_reports.sections.learning_words import Tile, header_facts, hero_facts, lede, tiles
 from probes_reports.sections.section import Key, Part, Plot, Section, Swatch
@@ -16,7 +14,6 @@ __all__ = ["FIGURES", "Hero", "build"]
 
 FIGURES = ("learning",)
 QUESTION = "Did the network learn the pattern before it memorized the noise?"
-MOST_POINTS = 1500  # of a line
 
 
 @dataclass(frozen=True)
@@ -74,19 +71,21 @@ def _curves(view: RunView) -> list[Curve]:
     """In drawing order, the noisy ones on top; a group without members has no line."""
     words = view.words
     named = [
-        Curve("test", "test set", *_thin(view, "test"), ("<b>test set</b>",), ("<b>test</b>",)),
+        Curve("test", "test set", *view.drawn_curve("test"), ("<b>test set</b>",), ("<b>test</b>",)),
         Curve(
             "true",
             f"{words.noisy}, answered with the true one",
-            *_thin(view, "train/noisy", "true_label_accuracy"),
+            *view.drawn_curve("train/noisy", "true_label_accuracy"),
             (f"<b>{words.noisy},</b>", "answered with the", "<b>true</b> label instead"),
             ("<b>true</b>", "label"),
         ),
-        Curve("clean", "clean examples", *_thin(view, "train/clean"), ("<b>clean examples</b>",), ("<b>clean</b>",)),
+        Curve(
+            "clean", "clean examples", *view.drawn_curve("train/clean"), ("<b>clean examples</b>",), ("<b>clean</b>",)
+        ),
         Curve(
             "noisy",
             f"{words.noisy}, answered with the wrong one",
-            *_thin(view, "train/noisy"),
+            *view.drawn_curve("train/noisy"),
             (f"<b>{words.noisy},</b>", "answered with the", "<b>wrong</b> label"),
             ("<b>wrong</b>", "label"),
         ),
@@ -97,25 +96,14 @@ def _curves(view: RunView) -> list[Curve]:
         as_given = ("<b>training examples</b>", "answered as labelled")
         named.append(
             Curve(
-                "all", "training examples, answered as labelled", *_thin(view, "train/all"), as_given, ("<b>train</b>",)
+                "all",
+                "training examples, answered as labelled",
+                *view.drawn_curve("train/all"),
+                as_given,
+                ("<b>train</b>",),
             )
         )
     return [curve for curve in named if len(curve.epochs)]
-
-
-def _thin(view: RunView, group: str, column: str = "accuracy") -> tuple[np.ndarray, np.ndarray]:
-    """A curve of at most MOST_POINTS points, dense where the axis is; key epochs stay."""
-    epochs, values = view.curve(group, column)
-    if len(epochs) <= MOST_POINTS:
-        return epochs, values
-    wanted = np.unique(np.expm1(np.linspace(0, np.log1p(epochs[-1]), MOST_POINTS)).round().astype(np.int64))
-    key = [
-        epoch
-        for epoch in (view.key.clean_learned, view.key.noisy_half, view.key.noisy_memorized, view.key.peak)
-        if epoch
-    ]
-    kept = np.isin(epochs, np.concatenate([wanted, np.array(key, dtype=np.int64), epochs[-1:]]))
-    return epochs[kept], values[kept]
 
 
 def _marks(view: RunView) -> list[Mark]:

@@ -1,0 +1,1 @@
+"""A page that sets several runs side by side."""
