@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from probes.scores.visits import mean_over_visits
+from probes.scores.visits import as_trajectories, mean_over_visits
 
 __all__ = ["confidence", "correctness", "variability"]
 
@@ -41,6 +41,7 @@ def variability(probability: np.ndarray, *, interval: bool = False) -> np.ndarra
         code. `interval` is their code's option `include_ci`, after Chang et al., NeurIPS 2017 (Active Bias),
         https://arxiv.org/abs/1704.07433.
     """
+    probability = as_trajectories(probability)
     variance = mean_over_visits((probability - mean_over_visits(probability)) ** 2)
     if interval:
         others = (~np.isnan(probability)).sum(axis=0) - 1
@@ -61,6 +62,7 @@ def correctness(correct: np.ndarray, *, count: bool = False) -> np.ndarray:
     Source:
         Swayamdipta et al., EMNLP 2020, section 2.
     """
+    correct = as_trajectories(correct)
     visited = (correct >= 0).sum(axis=0)
     hits = (correct == 1).sum(axis=0)
     if count:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from probes.scores.visits import as_trajectories
+
 __all__ = ["forgetting_events", "never_learned", "unforgettable"]
 
 
@@ -32,6 +34,7 @@ def forgetting_events(correct: np.ndarray, *, never_learned: float = 0) -> np.nd
         >>> forgetting_events(np.array([[0], [1], [1], [0], [1], [0]], dtype=np.int8))
         array([2], dtype=int32)
     """
+    correct = as_trajectories(correct)
     events = np.zeros(correct.shape[1], dtype=np.int32)
     before = np.full(correct.shape[1], -1, dtype=np.int8)
     for now in correct:
@@ -56,6 +59,7 @@ def never_learned(correct: np.ndarray) -> np.ndarray:
     Source:
         Toneva et al., ICLR 2019, section 3.
     """
+    correct = as_trajectories(correct)
     visited = (correct >= 0).any(axis=0)
     return np.where(visited, ~(correct == 1).any(axis=0), -1).astype(np.int8)
 
@@ -72,5 +76,6 @@ def unforgettable(correct: np.ndarray) -> np.ndarray:
     Source:
         Toneva et al., ICLR 2019, section 3.
     """
+    correct = as_trajectories(correct)
     events = forgetting_events(correct)
     return np.where(events >= 0, (events == 0) & (correct == 1).any(axis=0), -1).astype(np.int8)

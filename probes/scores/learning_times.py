@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from probes.scores.visits import last_visited
+from probes.scores.visits import as_trajectories, last_visited
 
 __all__ = ["first_learned_epoch", "learned_epoch"]
 
@@ -23,6 +23,7 @@ def first_learned_epoch(correct: np.ndarray, *, never: int = -1) -> np.ndarray:
         Toneva et al., ICLR 2019, section 3 (first learning event). Their code counts presentations from 0
         and says NaN where there is none.
     """
+    correct = as_trajectories(correct)
     return _first(correct == 1, correct, never)
 
 
@@ -46,6 +47,7 @@ def learned_epoch(correct: np.ndarray, *, never: int = -1) -> np.ndarray:
         >>> learned_epoch(np.array([[0, 1], [1, 0], [1, 1], [-1, 0]], dtype=np.int8))
         array([ 2, -1], dtype=int32)
     """
+    correct = as_trajectories(correct)
     last_wrong = last_visited(correct == 0)
     after = np.arange(len(correct))[:, None] > last_wrong
     return _first(after & (correct == 1), correct, never)

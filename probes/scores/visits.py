@@ -3,8 +3,25 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-__all__ = ["last_visited", "mean_over_visits", "total_visits"]
+__all__ = ["as_trajectories", "last_visited", "mean_over_visits", "total_visits"]
+
+
+def as_trajectories(values: ArrayLike) -> np.ndarray:
+    """The values as an array (E, N).
+
+    Raises:
+        ValueError: they have another number of dimensions.
+
+    Example:
+        >>> as_trajectories([[1, 0], [0, 1]]).shape
+        (2, 2)
+    """
+    array = np.asarray(values)
+    if array.ndim != 2:
+        raise ValueError(f"a trajectory must have shape (epochs, examples), got {array.shape}.")
+    return array
 
 
 def mean_over_visits(values: np.ndarray) -> np.ndarray:
@@ -16,6 +33,7 @@ def mean_over_visits(values: np.ndarray) -> np.ndarray:
     Returns:
         float64, (N,); NaN where never visited.
     """
+    values = as_trajectories(values)
     visited = ~np.isnan(values)
     count = visited.sum(axis=0)
     total = np.sum(values, axis=0, dtype=np.float64, where=visited)

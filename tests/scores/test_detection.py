@@ -39,3 +39,16 @@ def test_what_was_never_learned_ranks_last():
 
 def test_a_low_direction_is_turned_round():
     assert ranking_values("aum", [1.0, -2.0], "low", never_learned=np.zeros(2), last_epoch=3).tolist() == [-1.0, 2.0]
+
+
+@pytest.mark.parametrize("positive", [[0, 0, 1], [False, False, True], np.array([0.0, 0.0, 1.0])])
+def test_zero_and_one_are_as_good_as_false_and_true(positive):
+    assert auroc([0.1, 0.2, 0.9], positive) == 1.0
+    assert average_precision([0.1, 0.2, 0.9], positive) == 1.0
+
+
+def test_other_labels_and_other_lengths_are_refused():
+    with pytest.raises(ValueError, match="positive must be True or False"):
+        auroc([0.1, 0.2, 0.9], [0, 1, 2])
+    with pytest.raises(ValueError, match=r"got \(3,\) and \(2,\)"):
+        average_precision([0.1, 0.2, 0.9], [0, 1])
