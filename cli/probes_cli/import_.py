@@ -152,6 +152,10 @@ def _read(run: Run) -> list[str]:
         lines.append(f"Columns: {_columns(config['columns'])}.")
     if run.classes is not None:
         lines.append(f"Classes: {_shortened([visible(name) for name in run.classes])}.")
+    unusable = run.meta.get("nonfinite_visits") or 0
+    if unusable:
+        are = "visit is unusable: it holds" if unusable == 1 else "visits are unusable: they hold"
+        lines.append(f"{unusable:,} {are} neither a finite loss nor a prediction.")
     if config["first_epoch"] != 1:
         lines.append(f"Its epoch {config['first_epoch']} is epoch 1 here.")
     return lines

@@ -27,18 +27,19 @@ Examples:
 # Printed beside the column sorted by; --out and --json hold every column.
 _PRINTED = ("id", "given_label", "true_label", "noisy", "aum", "mean_loss", "forgetting_events", "learned_epoch")
 _LABELS = ("given_label", "true_label")
+_CATEGORIES = {"region": ("hard", "ambiguous", "easy")}  # the suspicious ones first
 _LOWEST_FIRST = ("example", "id", "given_label", "true_label", "corruption", "visits")
 
 
 @click.command("scores", epilog=EPILOG)
 @run_argument
-@click.option("--sort", metavar="COLUMN", default="aum", help="Column to sort by; see `probe list scores`.")
+@click.option("--sort", metavar="COLUMN", show_default="aum", help="Column to sort by; see `probe list scores`.")
 @click.option("--top", type=click.IntRange(min=0), default=20, help="How many examples to print.")
 @click.option("--epochs", type=WINDOW, show_default="the whole run", help="Window of epochs, both included.")
 @click.option("--out", type=OutFile(".csv", ".parquet", ".json"), help="Write all examples to this file as well.")
 @json_option
 def command(
-    run: Path | None, sort: str, top: int, epochs: tuple[int, int] | None, out: Path | None, as_json: bool
+    run: Path | None, sort: str | None, top: int, epochs: tuple[int, int] | None, out: Path | None, as_json: bool
 ) -> None:
     """Print the most suspicious examples.
 
@@ -50,6 +51,8 @@ def command(
 
     opened = open_run(chosen_run(run))
     frame = opened.scores(epochs=epochs)
+    if sort is None:
+        sort = _first_known(frame)
     if sort in CATALOGUE and sort not in frame:  # some are there by name only
         frame[sort] = opened.scores(sort, epochs=epochs)[sort]
     if sort not in (*frame.columns, "example"):
@@ -62,7 +65,25 @@ def command(
         echo_json(_records(shown))
         return
     click.echo(_as_text(shown, sort, opened.classes))
-    say(f"{len(shown):,} of {len(frame):,} examples, {'highest' if _high_first(sort) else 'lowest'} {sort} first.")
+    say(f"{len(shown):,} of {len(frame):,} examples, {_order_in_words(sort)}.")
+
+
+def _first_known(frame: pd.DataFrame) -> str:
+    """aum, or where no example has one, mean_loss or the first score with a suspicious end that any has."""
+    from probes.scores.catalogue import CATALOGUE
+
+    directed = [name for name, score in CATALOGUE.items() if score.direction is not None and name in frame]
+    known = (name for name in ("aum", "mean_loss", *directed) if frame[name].notna().any())
+    found = next(known, "aum")
+    if found != "aum":
+        say(f"No example has an aum, so these are sorted by {found}.")
+    return found
+
+
+def _order_in_words(column: str) -> str:
+    if column in _CATEGORIES:
+        return f"by {column}: {', then '.join(_CATEGORIES[column])}"
+    return f"{'highest' if _high_first(column) else 'lowest'} {column} first"
 
 
 def _high_first(column: str) -> bool:
@@ -82,6 +103,10 @@ def _order(frame: pd.DataFrame, column: str, last_epoch: int) -> np.ndarray:
     if column == "example":
         return np.arange(len(frame))
     values = frame[column].reset_index(drop=True)
+    if column in _CATEGORIES:
+        places = {name: place for place, name in enumerate(_CATEGORIES[column])}
+        values = values.map(places)
+        return values.sort_values(kind="stable", na_position="last").index.to_numpy()
     if values.dtype.kind not in "biuf":  # text
         return values.sort_values(kind="stable", na_position="last").index.to_numpy()
     suspicion = ranking_values(

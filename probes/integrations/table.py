@@ -27,6 +27,7 @@ BATCH = 65_536  # rows in memory as they stand in the file
 LEAST = float(np.finfo(np.float32).tiny)  # a softmax in single precision gives nothing smaller but 0
 SLACK = 1e-5  # what rounding may add to a probability
 _MISSING = ["", "NA", "N/A", "nan", "NaN", "NAN", "null", "NULL", "None"]  # in columns of numbers
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}  # that other programs write
 
 Frames = Callable[[Path, TableColumns], "Iterator[pd.DataFrame]"]
 
@@ -88,7 +89,11 @@ def import_table(
 def _csv_names(path: Path) -> list[str]:
     import pandas as pd
 
-    return _guarded(path, lambda: list(pd.read_csv(path, nrows=0, encoding="utf-8-sig", index_col=False).columns))
+    names = _guarded(path, lambda: list(pd.read_csv(path, nrows=0, encoding="utf-8-sig", index_col=False).columns))
+    separator = next((word for sign, word in _SEPARATORS.items() if len(names) == 1 and sign in names[0]), None)
+    if separator is not None:
+        raise ConfigError(f"{path} seems to separate its columns by {separator}. Write it with commas.")
+    return names
 
 
 def _csv_frames(path: Path, columns: TableColumns) -> Iterator[pd.DataFrame]:

@@ -29,13 +29,31 @@ def after_each_call(criterion: Any, tell: Callable[[Any, Any], None]) -> Any:
     Returns:
         A handle; its `remove()` undoes this.
     """
-    names = _first_parameters(criterion)
+    return criterion.register_forward_hook(_Hook(tell, _first_parameters(criterion)), with_kwargs=True)
 
-    def hook(module: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any) -> None:
-        given = dict(zip(names, args, strict=False)) | dict(kwargs)
-        tell(given.get(names[0]), given.get(names[1]))
 
-    return criterion.register_forward_hook(hook, with_kwargs=True)
+class _Hook:
+    """What a loss module calls; a copy of it, as in a saved model, tells nobody.
+
+    Args:
+        tell: takes logits and targets.
+        names: of the parameters that are these.
+    """
+
+    def __init__(self, tell: Callable[[Any, Any], None], names: tuple[str, str]):
+        self._tell = tell
+        self._names = names
+
+    def __call__(self, module: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any) -> None:
+        given = dict(zip(self._names, args, strict=False)) | dict(kwargs)
+        self._tell(given.get(self._names[0]), given.get(self._names[1]))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Hook, (_nobody, self._names)
+
+
+def _nobody(logits: Any, targets: Any) -> None:
+    """Whom the hook of a copy tells."""
 
 
 def _first_parameters(criterion: Any) -> tuple[str, str]:

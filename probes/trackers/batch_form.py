@@ -59,7 +59,7 @@ def check_targets_form(kind: str, dtype: Any, shape: tuple[int, ...], binary: bo
             "Multi-label and soft targets are not supported; flatten sequences to one row per token: "
             "logits.reshape(-1, K), targets.reshape(-1), with an index for each row."
         )
-    if kind == "f" and not binary:
+    if kind == "f" and not binary and 0 not in shape:  # an empty list has no kind of number
         raise TypeError(
             f"targets must be integer classes, got {_name(dtype)}. Soft and regression targets are not supported."
         )

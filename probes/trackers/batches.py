@@ -75,7 +75,7 @@ def check_batch(
     where = check_index(index, positions)
     check_lengths(len(where), len(scores), len(labels), watched)
     classes = scores.shape[1]
-    check_classes(classes, num_classes)
+    check_classes(classes, num_classes if len(scores) else None)
     if ignore_index is not None:
         kept = labels != ignore_index
         where, scores, labels = where[kept], scores[kept], labels[kept]
@@ -111,7 +111,8 @@ def to_array(value: Any, name: str) -> np.ndarray:
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} must be an array of numbers, got {type(value).__name__}: {error}") from error
     if array.dtype == object:
-        raise TypeError(f"{name} must be an array of numbers, got {type(value).__name__} of mixed entries.")
+        hint = " Pass its .logits." if name == "logits" and hasattr(value, "logits") else ""
+        raise TypeError(f"{name} must be an array of numbers, got {type(value).__name__} of mixed entries.{hint}")
     return array
 
 

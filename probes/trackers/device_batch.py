@@ -68,7 +68,7 @@ def device_batch(
     rows = len(scores)
     check_lengths(len(where), rows, len(labels), watched)
     classes = 2 if binary else scores.shape[1]
-    check_classes(classes, num_classes)
+    check_classes(classes, num_classes if rows else None)
     if isinstance(where, np.ndarray) and ignore_index is None:
         check_range(where, num_examples)
     scores = _floats(move(scores, device))
@@ -76,7 +76,8 @@ def device_batch(
         scores = scores.reshape(-1)
         scores = torch.stack([torch.zeros_like(scores), scores], 1)
     labels = move(labels, device)
-    return DeviceBatch(move(where, device).long(), scores, labels if labels.is_floating_point() else labels.long())
+    floats = binary and labels.is_floating_point()
+    return DeviceBatch(move(where, device).long(), scores, labels if floats else labels.long())
 
 
 def move(value: Any, device: torch.device) -> Tensor:

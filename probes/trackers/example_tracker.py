@@ -6,6 +6,7 @@ import atexit
 import os
 import sys
 import warnings
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,7 @@ from probes.errors import ProbeError, ProbeWarning, unknown_name
 from probes.runs.probe_recording import record_probe
 from probes.runs.run import Run, known_labels
 from probes.runs.score_table import score_table
+from probes.runs.shards import wait_for_merge
 from probes.runs.thumbnails import EVERY, ImageSource, choose_thumbnails, encode_png, image_source
 from probes.runs.trajectories import FolderStore, MemoryStore, Store, dense_trajectories
 from probes.runs.writer import IF_EXISTS, RunWriter
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ExampleTracker"]
 
+_CLOSE_S = 120.0  # how long a closed rank waits for rank 0, which waits a minute itself
 STATUSES = ("complete", "interrupted", "failed")
+_STATE = ("num_examples", "epoch", "updates", "num_classes", "nonfinite_visits", "given_labels", "open_epoch", "epochs")
 
 
 class ExampleTracker:
@@ -109,7 +113,8 @@ class ExampleTracker:
         self.writer = None if run is None else self._open(run, if_exists)
         self._owner = os.getpid()
         if self.writer is not None:
-            atexit.register(self._close_at_exit)
+            self._at_exit = _closer_at_exit(self)
+            atexit.register(self._at_exit)
 
     def update(self, index: Any = None, logits: Any = None, targets: Any = None) -> None:
         """Record one batch.
@@ -141,12 +146,13 @@ class ExampleTracker:
             num_classes=self._num_classes,
             watched=watched is not None,
         )
-        if self._num_classes is None:
-            self._check_num_classes(batch.logits.shape[1])
+        rows, classes = batch.logits.shape
+        if rows and self._num_classes is None:
+            self._check_num_classes(classes)
         self._buffer.record(batch, among)
         if watched is not None:
             self._watching.recorded()
-        self._num_classes = batch.logits.shape[1]
+        self._num_classes = classes if rows else self._num_classes  # an empty batch says nothing
         self._updates += 1
 
     def end_epoch(self) -> None:
@@ -163,9 +169,10 @@ class ExampleTracker:
     def scores(self, names: str | Sequence[str] | None = None, epochs: tuple[int, int] | None = None) -> pd.DataFrame:
         """Per-example scores of the closed epochs, as `Run.scores`; first closes one left early by a `break`.
 
-        Of a run that several ranks write: of the epochs that all of them have closed.
+        Of a run that several ranks write: of the epochs that all of them have closed. After `close` a rank other than
+        0 first waits until rank 0 has closed too, two minutes at most.
         """
-        self._watching.warn_of_nothing()
+        self._watching.warn_of_nothing(self._updates)
         self._close_left_epoch()
         self._buffer.learn_labels()
         if self._rank is not None:
@@ -223,7 +230,7 @@ class ExampleTracker:
     def detach(self) -> None:
         """Undo every `attach` and `watch`: criteria are unhooked, loaders iterate as they did before."""
         self._close_left_epoch()
-        self._watching.warn_of_nothing()
+        self._watching.warn_of_nothing(self._updates)
         self._watching.stop()
         self._watching = Watching(self.num_examples, self.update, self.end_epoch)
 
@@ -272,9 +279,10 @@ class ExampleTracker:
         """Go on from a saved state; later epochs of a run opened with `if_exists="resume"` are dropped.
 
         Raises:
-            ValueError: the state is of another number of examples.
+            TypeError, ValueError: no state of a tracker, or one of another number of examples.
             ProbeError: the run does not hold the state's epochs, or holds later ones and was not opened to resume.
         """
+        _check_state(state)
         if state["num_examples"] != self.num_examples:
             raise ValueError(f"the state is of {state['num_examples']} examples, the tracker of {self.num_examples}.")
         epoch = int(state["epoch"])
@@ -302,7 +310,8 @@ class ExampleTracker:
     def close(self, status: Literal["complete", "interrupted", "failed"] = "complete") -> None:
         """End an open epoch, write the status and release the run. A second call does nothing.
 
-        Of several ranks, rank 0 waits for the others' shards, a minute at most, merges them and names a missing rank.
+        Of several ranks, rank 0 waits for the others' shards, a minute at most (five seconds unless `complete`), merges
+        them and names a missing rank. Waits of more than two seconds are told of.
 
         Raises:
             ValueError, IndexError: as in `end_epoch`, once all is written; the run's status is then `failed`.
@@ -335,11 +344,12 @@ class ExampleTracker:
 
     def _finish(self, status: Literal["complete", "interrupted", "failed"]) -> None:
         self._closed = True
-        self._watching.warn_of_nothing()
+        if status != "failed":  # an error says more
+            self._watching.warn_of_nothing(self._updates)
         self._watching.stop()
         if self.writer is None:
             return
-        atexit.unregister(self._close_at_exit)
+        atexit.unregister(self._at_exit)
         try:
             self._labels.write(self.writer)
             if self._images is not None and self._late_images and self.writer.rank == 0:
@@ -429,8 +439,10 @@ class ExampleTracker:
             self.end_epoch()
 
     def _shared_run(self) -> Run:
-        """What all ranks have closed so far, with the labels of all."""
+        """What all ranks have closed so far, with the labels of all; once closed here, the whole run."""
         assert self.writer is not None
+        if self._closed and self.writer.rank:
+            wait_for_merge(self.writer.path, self.writer.meta["launch_id"], _CLOSE_S)
         return Run(self.writer.path)
 
     def _store(self) -> Store:
@@ -441,6 +453,10 @@ class ExampleTracker:
         assert self._images is not None
         chosen = choose_thumbnails(self.num_examples, self.scores() if self.num_examples > EVERY else None)
         self.writer.write_thumbnails({int(i): encode_png(self._images(int(i))) for i in chosen})
+
+    def __del__(self) -> None:
+        if getattr(self, "_at_exit", None) is not None and not self._closed:  # dropped: it cannot be closed any more
+            self._close_at_exit()
 
     def _close_at_exit(self) -> None:
         """At the interpreter's exit: complete, unless an exception ended a script."""
@@ -453,6 +469,29 @@ class ExampleTracker:
             self.close("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
 
 
+def _closer_at_exit(tracker: ExampleTracker) -> Callable[[], None]:
+    """What the interpreter's exit calls; it does not keep a dropped tracker, and so its run, alive."""
+    alive = weakref.ref(tracker)
+
+    def close() -> None:
+        if (found := alive()) is not None:
+            found._close_at_exit()
+
+    return close
+
+
+def _check_state(state: Any) -> None:
+    """Refuse what `state_dict` did not return."""
+    if not isinstance(state, Mapping):
+        raise TypeError(f"state must be what state_dict() returned, got {type(state).__name__}.")
+    missing = [name for name in _STATE if name not in state]
+    if missing:
+        raise ValueError(
+            f"state must be what state_dict() returned: it has no {missing[0]!r}, but {', '.join(map(repr, state))}. "
+            "Pass the part of your checkpoint that you kept it in."
+        )
+
+
 def _arrays(columns: Mapping[str, Any]) -> dict[str, np.ndarray]:
     return {name: to_array(values, name).copy() for name, values in columns.items()}
 
@@ -462,4 +501,9 @@ def _check_classes(classes: Sequence[str] | None) -> list[str] | None:
         return None
     if isinstance(classes, str) or len(classes) < 2:
         raise ValueError(f"classes must be a list of at least two names, got {classes!r}.")
-    return [str(name) for name in classes]
+    names = [str(name) for name in classes]
+    last = {name: place for place, name in enumerate(names)}
+    twice = next((name for place, name in enumerate(names) if last[name] != place), None)
+    if twice is not None:
+        raise ValueError(f"classes must be unique, got {twice!r} more than once.")
+    return names

@@ -116,7 +116,9 @@ def check_ids(ids: Sequence[Any] | None, num_examples: int) -> tuple[list[Any] |
     if len(names) != num_examples:
         raise ValueError(f"ids must hold {num_examples} entries, got {len(names)}.")
     if not (all(isinstance(name, str) for name in names) or all(type(name) is int for name in names)):
-        raise TypeError("ids must be all strings or all ints.")
+        wrong = next((name for name in names if type(name) is not int and not isinstance(name, str)), None)
+        found = "both" if wrong is None else f"{wrong!r}, of type {type(wrong).__name__}"
+        raise TypeError(f"ids must be all strings or all ints, got {found}.")
     positions = {name: position for position, name in enumerate(names)}
     if len(positions) != num_examples:
         twice = next(name for position, name in enumerate(names) if positions[name] != position)

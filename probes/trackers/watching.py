@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from probes.errors import ProbeError
+from probes.errors import ProbeError, ProbeWarning
 from probes.trackers.attaching import after_each_call, check_criterion
 from probes.trackers.batch_form import PASS_THE_INDEX, ahead_error
 from probes.trackers.batches import on_accelerator, to_array
@@ -48,6 +48,9 @@ class Watching:
         self._skipped = False  # the pass went on from a batch that was still waiting
         self._caught = False  # a criterion was called on a batch that waited
         self._missed = 0  # how often one was called, with gradients, while none did
+        self._calls = 0  # how often one was called at all
+        self._given = 0  # how many batches passes have given
+        self._warned = False
 
     def watch(self, loader: Any) -> WatchedLoader:
         """See `ExampleTracker.watch`."""
@@ -124,15 +127,40 @@ class Watching:
         """Let no pass that has begun end an epoch, for another state was loaded."""
         self._unfinished = False
 
-    def warn_of_nothing(self) -> None:
-        """Say once where attached criteria were at work, but no batch was."""
-        if self._missed and not self._caught:
-            warnings.warn(
-                f"the attached criterion was called {self._missed} times, but no batch of a watched loader was at "
-                "hand, so nothing was recorded. Iterate over what watch() returns: loader = tracker.watch(loader).",
-                stacklevel=3,
+    def warn_of_nothing(self, updates: int) -> None:
+        """Say once where criteria were attached, or loaders watched, and nothing came of it.
+
+        Args:
+            updates: how many the tracker has recorded.
+        """
+        found = None if self._warned else self._nothing(updates)
+        if found is not None:
+            self._warned = True
+            warnings.warn(found, ProbeWarning, stacklevel=3)
+
+    def _nothing(self, updates: int) -> str | None:
+        """What was seen where nothing was recorded; None where something was, or nothing is amiss."""
+        if self._caught:
+            return None
+        called = f"the attached criterion was called {_times(self._calls)},"
+        if self._missed and not self._given:
+            return (
+                f"the attached criterion was called {_times(self._missed)}, but no batch of a watched loader was at "
+                "hand, so nothing was recorded. Iterate over what watch() returns: loader = tracker.watch(loader)."
             )
-            self._missed = 0
+        if updates or not self._given:
+            return None
+        start = "a watched loader was iterated but nothing was recorded: "
+        if self._missed:
+            return (
+                f"{start}{called} but never on the batch that the loader gave last. Compute each batch's loss before "
+                f"taking the next, not from list(loader). {PASS_THE_INDEX}"
+            )
+        if self._calls:
+            return f"{start}{called} never as criterion(logits, targets) with logits that require grad."
+        if self._hooks:
+            return f"{start}the attached criterion was never called."
+        return f"{start}update() was never called. Call tracker.update(logits=logits, targets=targets) on each batch."
 
     def check(self, loader: Any) -> None:
         """Refuse what cannot be followed."""
@@ -144,7 +172,7 @@ class Watching:
         if isinstance(dataset, IterableDataset):
             raise ValueError("watch() cannot follow an iterable dataset, which has no positions: pass the index.")
         if not getattr(loader, "in_order", True):
-            raise ValueError(f"watch() cannot follow a loader with in_order=False: pass the index. {PASS_THE_INDEX}")
+            raise ValueError(f"watch() cannot follow a loader with in_order=False. {PASS_THE_INDEX}")
         kind = type(loader)
         if any(getattr(kind, name, None) is not getattr(DataLoader, name, None) for name in _ITERATION):
             raise ValueError(f"watch() cannot follow {kind.__name__}, which iterates in its own way. {PASS_THE_INDEX}")
@@ -171,6 +199,7 @@ class Watching:
 
     def gave(self, by: _Pass, batch: Any, positions: np.ndarray) -> None:
         """The pass has given a batch."""
+        self._given += 1
         if by is self._pass():
             self._skipped = self._skipped or self._waiting is not None
             self._waiting = batch, positions
@@ -187,7 +216,10 @@ class Watching:
         return self._skipped or self._overtaken() is not None
 
     def _criterion_called(self, logits: Any, targets: Any) -> None:
-        if not self.on or not getattr(logits, "requires_grad", True):
+        if not self.on:
+            return
+        self._calls += 1
+        if not getattr(logits, "requires_grad", True):
             return
         if self.positions(targets, defer=True) is None:
             self._missed += 1
@@ -199,7 +231,10 @@ class Watching:
 
 
 class WatchedLoader:
-    """A DataLoader whose passes tell trackers which examples they are at; in all else the loader itself."""
+    """A DataLoader whose passes tell trackers which examples they are at; in all else the loader itself.
+
+    Pickled or copied deeply it is the plain loader: a tracker stays where it is.
+    """
 
     def __init__(self, loader: Any, watchings: tuple[Watching, ...]):
         object.__setattr__(self, "_loader", loader)
@@ -215,6 +250,12 @@ class WatchedLoader:
 
     def __len__(self) -> int:
         return len(self._loader)
+
+    def __copy__(self) -> WatchedLoader:
+        return WatchedLoader(self._loader, self._watchings)
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return _plain, (self._loader,)
 
     def __getattr__(self, name: str) -> Any:
         if name in ("_loader", "_watchings"):  # before __init__, as in a copy
@@ -264,6 +305,15 @@ class _Pass:
         for watching in self._watchings:
             watching.gave(self, batch, positions)
         return batch
+
+
+def _plain(loader: Any) -> Any:
+    """What a watched loader is where it was unpickled."""
+    return loader
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _parts(batch: Any) -> Iterator[Any]:

@@ -62,6 +62,18 @@ def test_a_table_becomes_a_run(probe):
     assert open_run("my runs/mine").measure == "sweep"
 
 
+@pytest.mark.parametrize(
+    ("losses", "said"),
+    [(["0.5", "nan"], "1 visit is unusable: it holds"), (["inf", ""], "2 visits are unusable: they hold")],
+)
+def test_visits_without_a_usable_value_are_counted(probe, tmp_path, losses, said):
+    (tmp_path / "loss.csv").write_text("epoch,id,loss\n" + "".join(f"1,{i},{loss}\n" for i, loss in enumerate(losses)))
+
+    answer = probe("import", "table", "loss.csv", "--out", "mine")
+
+    assert f"{said} neither a finite loss nor a prediction." in answer.stderr.splitlines()
+
+
 def test_left_out_the_run_goes_to_a_fresh_folder(probe):
     first, second = (probe("import", "table", "log.csv").stdout.strip() for _ in range(2))
 

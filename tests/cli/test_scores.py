@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from probes import open_run
+from probes.runs.writer import RunWriter
 
 
 def printed(answer, column):
@@ -125,6 +126,37 @@ def test_a_written_json_is_strict(probe, small_run, tmp_path):
     probe("scores", "--out", tmp_path / "scores.json")
 
     assert len(json.loads((tmp_path / "scores.json").read_text(), parse_constant=pytest.fail)) == 1400
+
+
+def with_losses(folder, losses):
+    """A run that holds nothing but a loss of each example, at one epoch."""
+    missing = np.full(len(losses), np.nan, dtype=np.float32)
+    writer = RunWriter.create(folder, num_examples=len(losses), measure="online")
+    columns = dict.fromkeys(("margin", "entropy", "el2n"), missing) | {"loss": np.array(losses, dtype=np.float32)}
+    example = np.arange(len(losses))
+    writer.write_epoch(1, {"example": example, "visits": 0 * example + 1, "prediction": 0 * example - 1, **columns})
+    writer.finish("complete")
+    return folder
+
+
+def test_without_any_aum_the_mean_loss_is_sorted_by_and_that_is_said(probe, tmp_path):
+    answer = probe("scores", with_losses(tmp_path / "mine", [0.1, 3.0, 2.0]))
+
+    assert printed(answer, "example") == ["1", "2", "0"]
+    assert answer.stderr.splitlines() == [
+        "No example has an aum, so these are sorted by mean_loss.",
+        "3 of 3 examples, highest mean_loss first.",
+    ]
+
+
+def test_hard_examples_come_first_by_region(probe, small_run):
+    answer = probe("scores", "--sort", "region", "--top", "1400")
+
+    found = printed(answer, "region")
+    counts = open_run(small_run).scores("region")["region"].value_counts()
+    assert found == [name for name in ("hard", "ambiguous", "easy") for _ in range(counts.get(name, 0))]
+    assert counts.size > 1
+    assert answer.stderr == "1,400 of 1,400 examples, by region: hard, then ambiguous, then easy.\n"
 
 
 def test_labels_are_shown_by_the_names_of_their_classes(probe, tmp_path):

@@ -465,6 +465,8 @@ def test_files_that_cannot_be_read_are_refused(tmp_path):
     assert "cannot be read: " in refused("log.csv", b'epoch,id,loss\n1,"a,2\n')
     assert "cannot be read: " in refused("log.parquet", b"no parquet")
     assert "holds no rows" in refused("log.csv", b"epoch,id,loss\n")
+    assert "separate its columns by semicolons" in refused("log.csv", b"epoch;id;loss\n1;a;0,5\n")
+    assert "separate its columns by tabs" in refused("log.csv", b"epoch\tid\tloss\n1\ta\t0.5\n")
     assert "line 2 of" in refused("log.jsonl", b'{"epoch": 1, "id": 1, "loss": 1}\n{"epo')
     assert "holds no rows" in refused("log.jsonl", b"\n")
     with pytest.raises(ConfigError, match="is not a file"):
@@ -492,6 +494,13 @@ def test_the_page_of_a_run_without_answers_or_losses_says_what_is_missing(import
     page = build(run.path).read_text()
     assert said in page
     assert json.loads(json.dumps(run.summary(), allow_nan=False))["epochs"] == 5
+
+
+def test_the_page_of_an_imported_run_does_not_advise_to_train_with_a_probe(imported, random_log):
+    page = build(imported(random_log).path).read_text()
+
+    assert "read from another tool’s log" in page
+    assert "--probe attributions" not in page
 
 
 def test_losses_alone_have_their_curve_and_no_accuracy(imported, random_log):

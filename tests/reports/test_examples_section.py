@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from probes.runs.run import open_run
+from probes.runs.run import Run, open_run
 from probes.runs.writer import RunWriter
 from probes_reports.assembly import _environment
 from probes_reports.figures.example_strips import (
@@ -28,7 +28,7 @@ from probes_reports.figures.example_strips import (
 )
 from probes_reports.sections import examples as section_module
 from probes_reports.sections.examples import build
-from probes_reports.sections.section import Absent, Block, Data, Heading, Section
+from probes_reports.sections.section import Absent, Block, Data, Heading, Section, Table
 from probes_reports.view import RunView
 from probes_reports.wording import plain_text
 
@@ -92,6 +92,18 @@ def write_run(
         )
     writer.finish("complete")
     return RunView(open_run(folder))
+
+
+def write_unlabelled(folder: Path, signal: str, values: np.ndarray) -> Run:
+    """Four examples, one epoch, one signal."""
+    writer = RunWriter.create(folder, num_examples=4, measure="online")
+    writer.write_examples({"id": ["a", "b", "c", "d"]})
+    missing = np.full(4, np.nan, dtype=np.float32)
+    columns = dict.fromkeys(("loss", "margin", "entropy", "el2n"), missing) | {signal: values.astype(np.float32)}
+    none = np.full(4, -1, np.int32)
+    writer.write_epoch(1, {"example": np.arange(4), "visits": np.ones(4, np.int32), "prediction": none, **columns})
+    writer.finish("complete")
+    return open_run(folder)
 
 
 def _png() -> bytes:
@@ -234,6 +246,37 @@ def test_the_data_hold_a_line_for_each_card(view):
 @pytest.mark.parametrize("epochs", [0])
 def test_a_run_without_an_epoch_says_so(tmp_path, epochs):
     assert isinstance(build(write_run(tmp_path / "run", epochs=epochs)), Absent)
+
+
+# no labels
+
+
+@pytest.mark.parametrize("paths", [True, False])
+def test_without_labels_the_most_suspicious_are_listed_by_mean_loss(tmp_path, paths):
+    run = write_unlabelled(tmp_path / "run", "loss", np.array([0.5, 4.0, np.nan, 2.0]))
+    section = built(RunView(run, paths=paths))
+
+    (table,) = (part for part in section.parts if isinstance(part, Table))
+    cells = [[plain_text(cell.text) for cell in row] for row in table.rows]
+    assert [column.title for column in table.columns][: 2 + paths] == ["example", *(["id"] * paths), "mean loss"]
+    assert [row[: 2 + paths] for row in cells] == [
+        [place, *([name] * paths), loss]
+        for place, name, loss in [("1", "b", "4.00"), ("3", "d", "2.00"), ("0", "a", "0.50")]
+    ]
+    assert "were not recorded" in plain_text(section.caption)
+
+
+def test_without_labels_and_losses_the_next_best_score_ranks(tmp_path):
+    section = built(RunView(write_unlabelled(tmp_path / "run", "margin", np.array([0.5, 4.0, np.nan, -2.0]))))
+
+    assert next(part for part in section.parts if isinstance(part, Data)).columns["example"] == [3, 0, 1]
+
+
+def test_without_labels_and_any_score_that_is_said(tmp_path):
+    section = build(RunView(write_unlabelled(tmp_path / "run", "loss", np.full(4, np.nan))))
+
+    assert isinstance(section, Absent)
+    assert "were not recorded" in plain_text(section.reason)
 
 
 # strips and lines

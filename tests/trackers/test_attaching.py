@@ -1,5 +1,7 @@
 """Attached losses: each batch of a watched loader is recorded when its loss is computed, and nothing else is."""
 
+import copy
+import io
 import warnings
 
 import numpy as np
@@ -11,6 +13,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset, default_collate
 
 from probes import ExampleTracker, open_run
+from probes.errors import ProbeWarning
 
 N, CLASSES = 23, 3
 
@@ -219,6 +222,60 @@ def test_says_when_the_loader_iterated_is_not_the_watched_one(tracker, own):
 
     with pytest.warns(UserWarning, match=r"called 6 times.*nothing was recorded.*loader = tracker.watch\(loader\)"):
         assert tracker.scores()["visits"].isna().all()
+
+
+class Swapped(nn.Module):
+    def forward(self, y, logits):
+        return functional.cross_entropy(logits, y)
+
+
+class WithFeatures(nn.Module):
+    def forward(self, features, logits, y):
+        return functional.cross_entropy(logits, y)
+
+
+@pytest.mark.parametrize("criterion", [Swapped(), WithFeatures()])
+def test_says_when_a_criterion_is_called_with_other_arguments(tracker, own, criterion):
+    model = nn.Linear(1, CLASSES)
+    tracker.attach(criterion)
+    for x, y in tracker.watch(DataLoader(own(), batch_size=4)):
+        logits = model(x[:, None])
+        criterion(y, logits) if isinstance(criterion, Swapped) else criterion(x, logits, y)
+
+    said = r"nothing was recorded: the attached criterion was called 6 times, never as criterion\(logits, targets\)"
+    with pytest.warns(ProbeWarning, match=said):
+        tracker.close()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tracker.scores()  # it is said once
+
+
+def test_says_when_all_batches_were_taken_ahead(tracker, own):
+    criterion = nn.CrossEntropyLoss()
+    tracker.attach(criterion)
+    train(list(tracker.watch(DataLoader(own(), batch_size=4))), criterion)
+
+    with pytest.warns(ProbeWarning, match=r"called 6 times, but never on the batch.*list\(loader\).*with_index"):
+        tracker.detach()
+
+
+@pytest.mark.parametrize("again", ["torch.save", "deepcopy"])
+def test_a_model_that_holds_an_attached_criterion_is_copied_without_its_recording(tracker, own, again):
+    model = nn.Module()
+    model.criterion = nn.CrossEntropyLoss()
+    tracker.attach(model.criterion)
+    if again == "deepcopy":
+        copied = copy.deepcopy(model)
+    else:
+        torch.save(model, file := io.BytesIO())
+        file.seek(0)
+        copied = torch.load(file, weights_only=False)
+    loader = tracker.watch(DataLoader(own(), batch_size=4))
+
+    _, y = next(iter(loader))
+    assert copied.criterion(torch.zeros(4, CLASSES, requires_grad=True), y).item() == pytest.approx(np.log(CLASSES))
+    train(loader, model.criterion)
+    assert tracker.trajectory("visits").tolist() == [[1] * N]
 
 
 def test_nothing_is_said_of_validation_before_training(tracker, own):

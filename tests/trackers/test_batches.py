@@ -169,3 +169,11 @@ def test_says_in_one_line_what_is_wrong(changes, error, message):
         check(**changes)
 
     assert "\n" not in str(caught.value)
+
+
+def test_a_model_output_that_holds_logits_is_named():
+    class Output(dict):
+        logits = np.zeros((2, 3), np.float32)
+
+    with pytest.raises(TypeError, match=r"got Output of mixed entries. Pass its \.logits\.$"):
+        check_batch([0, 1], Output(), [0, 1], num_examples=2)

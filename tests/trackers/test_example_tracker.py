@@ -163,6 +163,9 @@ def test_ids_replace_positions(tmp_path):
         ({"num_examples": 2, "true_labels": [0]}, ValueError, r"true_labels must have shape \(2,\), got \(1,\)"),
         ({"num_examples": 2, "true_labels": [0.5, 1]}, TypeError, "true_labels must be integers"),
         ({"num_examples": 2, "ids": ["a", "a"]}, ValueError, "ids must be unique, got 'a' more than once"),
+        ({"num_examples": 2, "ids": [1.5, 2.5]}, TypeError, "all strings or all ints, got 1.5, of type float"),
+        ({"num_examples": 2, "ids": ["a", 2]}, TypeError, "all strings or all ints, got both"),
+        ({"num_examples": 2, "classes": ["cat", "dog", "cat"]}, ValueError, "classes must be unique, got 'cat'"),
         ({"num_examples": 2, "ids": ["a"]}, ValueError, "ids must hold 2 entries, got 1"),
         ({"num_examples": 2, "ids": ["a", 1]}, TypeError, "all strings or all ints"),
         ({"num_examples": 2, "images": np.zeros((3, 4, 4))}, ValueError, r"images must have shape \(2, H, W"),
@@ -438,3 +441,40 @@ def test_an_unknown_status_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="unknown status 'foo'"):
         tracker.close("foo")
     tracker.close()
+
+
+# Found by a first reader
+
+
+@pytest.mark.parametrize("logits", [[], torch.empty(0, 3)])
+def test_an_empty_batch_says_nothing_and_fixes_nothing(logits):
+    tracker = ExampleTracker(2)
+
+    tracker.update([], logits, [])
+    tracker.update([0], [[1.0, 0.0, 0.0]], [0])
+    tracker.update([], logits, [])
+    tracker.end_epoch()
+
+    assert tracker.trajectory("visits").tolist() == [[1, -1]]
+
+
+def test_a_dropped_tracker_lets_go_of_its_run(tmp_path):
+    tracker = ExampleTracker(1, run=tmp_path / "run")
+    tracker.update([0], [[1.0, 0.0]], [0])
+    del tracker
+    gc.collect()
+
+    assert open_run(tmp_path / "run").trajectory("margin").tolist() == [[1.0]]
+    ExampleTracker(1, run=tmp_path / "run", if_exists="overwrite").close()
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "message"),
+    [
+        ({"model": 1, "tracker": 2}, ValueError, "it has no 'num_examples', but 'model', 'tracker'. Pass the part"),
+        (None, TypeError, r"state must be what state_dict\(\) returned, got NoneType"),
+    ],
+)
+def test_what_is_no_state_is_one_line(state, error, message):
+    with pytest.raises(error, match=message):
+        ExampleTracker(2).load_state_dict(state)

@@ -1,15 +1,19 @@
 """Passes over watched loaders: when their epochs end, two at a time, each batch once, and what is refused."""
 
+import copy
 import gc
+import pickle
+import warnings
 import weakref
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from probes import ExampleTracker, ProbeError
+from probes.errors import ProbeWarning
 
 N, CLASSES = 23, 3
 
@@ -311,8 +315,12 @@ class Prefetching(DataLoader):
         (lambda own: [1, 2], TypeError, "watch.. takes a torch DataLoader, got list.*with_index"),
         (lambda own: own(), TypeError, "takes a torch DataLoader, got Own"),
         (lambda own: DataLoader(Stream()), ValueError, "iterable dataset.*pass the index"),
-        (lambda own: DataLoader(own(), in_order=False), ValueError, "in_order=False.*pass the index"),
-        (lambda own: DataLoader(own(), in_order=False, num_workers=2), ValueError, "in_order=False.*pass the index"),
+        (
+            lambda own: DataLoader(own(), in_order=False),
+            ValueError,
+            "in_order=False. Pass the index to[^:]*; with_index",
+        ),
+        (lambda own: DataLoader(own(), in_order=False, num_workers=2), ValueError, "in_order=False. Pass the index"),
         (lambda own: Prefetching(own()), ValueError, "Prefetching, which iterates in its own way.*with_index"),
         (lambda own: DataLoader(own(5)), ValueError, r"dataset has 5 examples and the tracker 23.*num_examples=len"),
     ],
@@ -322,6 +330,58 @@ def test_refuses_in_one_line_a_loader_that_it_cannot_follow(tracker, loader, err
         tracker.watch(loader(own))
 
     assert "\n" not in str(caught.value)
+
+
+def test_says_that_a_watched_loader_was_iterated_and_no_update_called(tracker, own):
+    for _ in tracker.watch(DataLoader(own(), batch_size=4)):
+        pass
+
+    with pytest.warns(ProbeWarning, match=r"iterated but nothing was recorded: update\(\) was never called"):
+        tracker.scores()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tracker.detach()  # it is said once
+        tracker.close()
+
+
+def test_says_that_an_attached_criterion_was_never_called(tracker, own):
+    tracker.attach(torch.nn.CrossEntropyLoss())
+    list(tracker.watch(DataLoader(own(), batch_size=4)))
+
+    with pytest.warns(ProbeWarning, match="nothing was recorded: the attached criterion was never called"):
+        tracker.close()
+
+
+def test_an_error_on_the_first_batch_is_not_followed_by_a_warning(own, recwarn):
+    with pytest.raises(RuntimeError), ExampleTracker(N) as tracker:
+        for _ in tracker.watch(DataLoader(own(), batch_size=4)):
+            raise RuntimeError
+
+    assert not [found for found in recwarn if issubclass(found.category, ProbeWarning)]
+
+
+def test_updates_with_an_index_are_not_nothing(tracker, own, logits_for, recwarn):
+    for x, y in tracker.watch(DataLoader(own(), batch_size=4)):
+        tracker.update(x.int(), logits_for(x), y)
+    tracker.close()
+
+    assert not [found for found in recwarn if issubclass(found.category, ProbeWarning)]
+
+
+@pytest.mark.parametrize("again", [lambda loader: pickle.loads(pickle.dumps(loader)), copy.deepcopy])
+def test_pickled_or_copied_deeply_a_watched_loader_is_the_plain_one(tracker, again):
+    loader = tracker.watch(DataLoader(TensorDataset(torch.arange(N)), batch_size=4))
+
+    found = again(loader)
+
+    assert type(found) is DataLoader
+    assert [len(x) for (x,) in found] == [4, 4, 4, 4, 4, 3]
+
+
+def test_a_shallow_copy_of_a_watched_loader_is_watched(tracker, own, play):
+    play(tracker, copy.copy(tracker.watch(DataLoader(own(), batch_size=4))))
+
+    assert tracker.trajectory("visits").tolist() == [[1] * N]
 
 
 def test_a_loader_changed_after_it_was_watched_is_refused(tracker, own):

@@ -106,6 +106,11 @@ def _panel(view: RunView) -> Panel | Absent:
             "No attribution maps were recorded. Beside a training loop of your own they are measured by",
             "probes.AttributionTracker",
         )
+    if PROBE not in view.run.probe_names and "import" in view.config:
+        return _absent(
+            "No attribution maps were recorded: they are computed with the network while it trains, and this run was "
+            "read from another tool’s log."
+        )
     if PROBE not in view.run.probe_names:
         return _absent(
             "No attribution maps were recorded. Those of a few examples are measured during training by", record

@@ -17,6 +17,7 @@ from probes_reports.figures.example_strips import (
     spaced_epochs,
     strip,
 )
+from probes_reports.sections.examples_ranking import ranking
 from probes_reports.sections.section import Absent, Block, Data, Heading, Key, Part, Section, Swatch
 from probes_reports.view import RunView
 from probes_reports.wording import Prose, count, muted, number, part_of, prose
@@ -102,8 +103,7 @@ def build(view: RunView) -> Section | Absent:
     if view.nothing is not None:
         return Absent("examples", TITLE, QUESTION, prose(view.nothing))
     if view.given is None:
-        why = prose("The labels that training saw were not recorded, so no answer can be called right.")
-        return Absent("examples", TITLE, QUESTION, why)
+        return ranking(view, TITLE, QUESTION)
     choices = _choices(view)
     if not choices:
         return Absent("examples", TITLE, QUESTION, prose("No example has been visited yet."))

@@ -27,6 +27,7 @@ class HeroFacts:
     labels_differ: bool
     not_finite: str | None
     end: str  # "in the end", "so far" where the run is not finished
+    going_on: bool  # more epochs may come
     given_known: bool
     true_at_peak: float | None
     true_peak: float | None
@@ -68,6 +69,7 @@ def hero_facts(view: RunView) -> HeroFacts:
         labels_differ=view.differs_any,
         not_finite=view.not_finite,
         end="in the end" if view.finished else "so far",
+        going_on=view.run.status == "running",
         given_known=view.given is not None,
         true_at_peak=view.at("train/noisy", key.peak, "true_label_accuracy"),
         true_peak=summary["noisy_true_label_peak"],
@@ -105,6 +107,8 @@ def header_facts(view: RunView) -> tuple[str, ...]:
 def lede(facts: HeroFacts) -> Prose:
     """Three sentences that hold the whole story."""
     if facts.key.last == 0:
+        if not facts.going_on:
+            return prose("Nothing was recorded: the run ended before an epoch was finished.")
         return prose("Nothing has been recorded yet: the page fills as epochs are finished.")
     if facts.not_finite is not None:
         return prose(*_start(facts), "A lower learning rate may keep the outputs finite.")

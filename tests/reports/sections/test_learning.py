@@ -74,6 +74,13 @@ def test_has_words_for_every_kind_of_run(make_run, kind):
     assert "None" not in words
 
 
+@pytest.mark.parametrize("status", ["complete", "interrupted", "failed"])
+def test_a_run_that_ended_without_an_epoch_is_not_told_to_go_on(make_run, status):
+    top = hero(make_run(epochs=0, initial=False, metrics=False, status=status))
+
+    assert plain_text(top.lede) == "Nothing was recorded: the run ended before an epoch was finished."
+
+
 def test_an_empty_group_has_no_line(make_run):
     names = [trace.name for trace in hero(make_run(noise="none")).section.plots()[0].wide.data if trace.name]
 
