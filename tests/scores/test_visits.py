@@ -14,13 +14,6 @@ OF_ANSWERS = (
     "learned_epoch",
     "correctness",
 )
-    "forgetting_events",
-    "never_learned",
-    "unforgettable",
-    "first_learned_epoch",
-    "learned_epoch",
-    "correctness",
-)
 OF_VALUES = ("aum", "confidence", "variability", "mean_loss", "el2n", "mean_entropy")
 
 
