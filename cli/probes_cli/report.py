@@ -17,6 +17,7 @@ Examples:
   probe report                          the newest run of runs/
   probe report runs/mine --out mine.html --no-images
   probe report runs/before runs/after   side by side: runs/comparison-before-after.html
+  probe report audit/mine               the review page of an audit
 """
 WHERE = "report.html in the run folder, of several runs/comparison-A-B.html"
 

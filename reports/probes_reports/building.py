@@ -65,8 +65,19 @@ def _draw_run(run: Run, out: Path | None, *, images: bool, paths: bool) -> Path:
     return write_html(render(run, images=images, paths=paths), target)
 
 
+def _draw_audit(folders: Sequence[Path], out: Path | None, *, images: bool, paths: bool, skip_bad: bool) -> Path:
+    """An audit's page for review; one at a time."""
+    if len(folders) > 1:
+        raise ConfigError(f"name one audit folder at a time, not {len(folders)}: audits are not compared.")
+    from probes_reports.audit.page import render
+
+    target = folders[0] / REPORT if out is None else out
+    refuse_other_file(target)
+    return write_html(render(folders[0], images=images, paths=paths), target)
+
+
 # a file that only folders of one kind hold -> what draws them
-DRAWERS: dict[str, Callable[..., Path]] = {RUN_JSON: _draw_runs}
+DRAWERS: dict[str, Callable[..., Path]] = {RUN_JSON: _draw_runs, "audit.json": _draw_audit}
 
 
 def comparison_file(folders: Sequence[Path]) -> Path:

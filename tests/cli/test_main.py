@@ -45,7 +45,7 @@ def test_suggests_the_nearest_command(refused):
 
 
 def test_lists_the_commands_where_none_is_near(refused):
-    assert refused("xyz") == "unknown command 'xyz'. Choose from: import, list, report, scores, summary, train."
+    assert refused("xyz") == "unknown command 'xyz'. Choose from: audit, import, list, measure, report, scores, summary, train."
 
 
 def test_suggests_the_nearest_option(refused):

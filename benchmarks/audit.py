@@ -1,0 +1,303 @@
+"""How well `probe audit` ranks wrong labels, against cleanlab and AUM, at no more training compute than theirs.
+
+Run alone: python benchmarks/audit.py --data digits --data fashion-mnist --data folder:PATH --seeds 0 [--write]
+
+Noise is drawn on data whose labels are right, and the rankings are compared with it. All methods train the same network
+with the same optimizer. Compute is counted in passes: a forward pass of one example is one, a backward pass two.
+cleanlab gets networks of three folds and asks each, at the end, for the examples it did not train on; it trains for as
+many epochs as make its passes no fewer than the audit's (`matched`), and is read after every epoch before that, too:
+`best` is the epoch at which its own mean over the settings is highest, chosen with the truth in hand. AUM is the mean
+margin over the epochs of one network that trains on everything, for as many epochs as cleanlab's; its best window is
+chosen in the same way.
+Finished settings are kept in --cache, so that a run that was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from measuring import machine
+
+from probes.audit import AuditSettings, examine
+from probes.audit.folds import stratified_folds
+from probes.audit.networks import Trainer, choose_model
+from probes.audit.progress import Work
+from probes.data import Dataset, corrupt, subset
+from probes.data.pooled import load_pooled
+from probes.scores import auroc
+from probes.scores.detection import average_precision
+
+KEPT = Path(__file__).parent / "results/audit.json"
+GUIDE = Path(__file__).parents[1] / "docs/audit.md"
+SETTINGS = [(kind, share) for kind in ("uniform_other", "pair", "instance") for share in (0.2, 0.4)]
+METHODS = {
+    "audit": "`probe audit`",
+    "self_confidence": "cleanlab, self-confidence, matched",
+    "quality": "cleanlab, best of its scores, best epoch",
+    "issues": "cleanlab, `find_label_issues`, matched",
+    "aum": "AUM, matched",
+    "aum_best": "AUM, best window",
+}
+
+
+def load(name: str, size: int) -> Dataset:
+    """All parts of a data set, or the first `size` of Fashion-MNIST, or a stratified `size` of a folder."""
+    dataset = load_pooled(name)
+    if len(dataset.train) <= size:
+        return dataset
+    return dataset.select(np.arange(size)) if name == "fashion-mnist" else subset(dataset, size, seed=0)
+
+
+def compare(dataset: Dataset, kind: str, share: float, seed: int) -> dict[str, Any]:
+    """Every method on one setting: AUROC and average precision, by epoch where a method can be read by epoch."""
+    noise = corrupt(dataset, {kind: share}, seed=seed)
+    noisy, told = noise.apply(dataset), noise.given_labels
+    wrong = noise.given_labels != noise.true_labels
+    start = time.monotonic()
+    found = examine(noisy, seed=seed, plant=None)
+    issues, facts = found.issues, found.facts
+    passes, trained = facts["compute"]["passes"], facts["compute"]["trained_visits"]
+    count = len(told)
+    epochs = -(-(passes - count) // (6 * count))  # three folds, each two thirds, three passes a visit; one answer each
+    held, cleanlab_work = _cross_validated(noisy, told, epochs, seed)
+    margins, aum_work = _margins(noisy, told, epochs, seed)
+    flagged = issues["is_label_issue"].to_numpy()
+    means = np.cumsum(margins, axis=0) / np.arange(1, len(margins) + 1)[:, None]
+    return {
+        "parameters": facts["model"]["parameters"],
+        "examples": count,
+        "wrong": int(wrong.sum()),
+        "epochs": epochs,
+        "passes": {"audit": passes, "cleanlab": cleanlab_work.passes, "aum": aum_work.passes},
+        "trained_visits": {"audit": trained, "cleanlab": cleanlab_work.trained, "aum": aum_work.trained},
+        "audit": _ranked(-issues["label_score"].to_numpy(), wrong),
+        "audit_flags": _flags(flagged, wrong),
+        "estimate": {key: facts["estimate"][key] for key in ("errors", "low", "high", "trusted")},
+        "cleanlab": {
+            method: [_ranked(-score, wrong) for score in (_quality(told, answers, method) for answers in held)]
+            for method in ("self_confidence", "normalized_margin")
+        },
+        "cleanlab_issues": [_issue_ranking(told, answers, wrong) for answers in held],
+        "aum": [_ranked(-values, wrong) for values in means],
+        "seconds": round(time.monotonic() - start, 1),
+    }
+
+
+def _trainer(dataset: Dataset, work: Work) -> Trainer:
+    settings = AuditSettings()
+    name = choose_model(dataset, None, settings)
+    return Trainer(dataset.train.inputs, len(dataset.classes), name, settings, torch.device("cpu"), work)
+
+
+def _one_hot(labels: np.ndarray, classes: int) -> torch.Tensor:
+    return torch.nn.functional.one_hot(torch.from_numpy(labels), classes).float()
+
+
+def _cross_validated(dataset: Dataset, told: np.ndarray, epochs: int, seed: int) -> tuple[np.ndarray, Work]:
+    """Out-of-sample probabilities after every epoch, (E, N, K); only those of one epoch count as work."""
+    work, classes = Work(None), len(dataset.classes)
+    trainer, fold = _trainer(dataset, work), stratified_folds(told, 3, [seed, 99])
+    held = np.empty((epochs, len(told), classes))
+    for part in range(3):
+        network = trainer.build(1000 + 10 * seed + part)
+        outside, inside = np.flatnonzero(fold == part), np.flatnonzero(fold != part)
+        for epoch in range(epochs):
+            trainer.train_epoch(network, inside, _one_hot(told, classes), epoch + 1)
+            held[epoch, outside] = trainer.answers(network, outside)
+    work.answered = len(told)
+    return held, work
+
+
+def _margins(dataset: Dataset, told: np.ndarray, epochs: int, seed: int) -> tuple[np.ndarray, Work]:
+    """Margins of the log-probabilities, which are those of the logits, on everything after every epoch: (E, N)."""
+    work, classes = Work(None), len(dataset.classes)
+    trainer, rows = _trainer(dataset, work), np.arange(len(told))
+    network = trainer.build(2000 + seed)
+    margins = np.empty((epochs, len(told)))
+    for epoch in range(epochs):
+        trainer.train_epoch(network, rows, _one_hot(told, classes), epoch + 1)
+        logs = np.log(np.clip(trainer.answers(network, rows), 1e-300, 1))
+        own = logs[rows, told].copy()
+        logs[rows, told] = -np.inf
+        margins[epoch] = own - logs.max(axis=1)
+    work.answered = 0  # AUM reads the logits of training; the extra pass only spares us a second loop
+    return margins, work
+
+
+def _quality(told: np.ndarray, answers: np.ndarray, method: str) -> np.ndarray:
+    from cleanlab.rank import get_label_quality_scores
+
+    return get_label_quality_scores(told, answers, method=method, adjust_pred_probs=False)
+
+
+def _issue_ranking(told: np.ndarray, answers: np.ndarray, wrong: np.ndarray) -> dict[str, Any]:
+    """cleanlab's flags, by confident learning, and the ranking with the flagged first."""
+    from cleanlab.filter import find_label_issues
+
+    try:
+        flags = find_label_issues(told, answers, n_jobs=1)
+    except (ValueError, IndexError):  # it cannot rank where a class is never predicted
+        flags = np.zeros(len(told), dtype=bool)
+    return _ranked(flags - _quality(told, answers, "self_confidence"), wrong) | _flags(flags, wrong)
+
+
+def _ranked(suspicion: np.ndarray, wrong: np.ndarray) -> dict[str, float]:
+    return {"auroc": auroc(suspicion, wrong) or 0.0, "ap": average_precision(suspicion, wrong) or 0.0}
+
+
+def _flags(flagged: np.ndarray, wrong: np.ndarray) -> dict[str, float]:
+    precision = float(wrong[flagged].mean()) if flagged.any() else 0.0
+    return {"flagged": int(flagged.sum()), "precision": precision, "recall": float(flagged[wrong].mean())}
+
+
+def summarised(results: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, list[float]]]]:
+    """method -> "kind share" -> "auroc" and "ap", a value per seed; best epochs are those of the highest mean AUROC."""
+    best = {}
+    for method in ("self_confidence", "normalized_margin"):
+        best[method] = _best_epoch([result["cleanlab"][method] for result in results])
+    chosen = max(best, key=lambda method: best[method][1])
+    window = _best_epoch([result["aum"] for result in results])[0]
+    table: dict[str, dict[str, dict[str, list[float]]]] = {method: {} for method in METHODS}
+    for result in results:
+        rows = {
+            "audit": result["audit"],
+            "self_confidence": result["cleanlab"]["self_confidence"][-1],
+            "quality": result["cleanlab"][chosen][best[chosen][0]],
+            "issues": result["cleanlab_issues"][-1],
+            "aum": result["aum"][-1],
+            "aum_best": result["aum"][window],
+        }
+        for method, row in rows.items():
+            cell = table[method].setdefault(f"{result['kind']} {result['share']}", {"auroc": [], "ap": []})
+            cell["auroc"].append(row["auroc"])
+            cell["ap"].append(row["ap"])
+    return table
+
+
+def _best_epoch(curves: list[list[dict[str, float]]]) -> tuple[int, float]:
+    """The epoch, from 0, at which the mean AUROC over all curves is highest, and that mean."""
+    shortest = min(len(curve) for curve in curves)
+    means = [statistics.mean(curve[epoch]["auroc"] for curve in curves) for epoch in range(shortest)]
+    return int(np.argmax(means)), max(means)
+
+
+def tables(results: list[dict[str, Any]]) -> str:
+    """Markdown: for each data set AUROC / average precision of every method, and what the audit estimated."""
+    parts = []
+    for data in dict.fromkeys(result["data"] for result in results):
+        here = [result for result in results if result["data"] == data]
+        seeds = sorted({result["seed"] for result in here})
+        first = here[0]
+        passes = first["passes"]
+        parts.append(
+            f"**{data}**, {first['examples']:,} examples, a network of {first['parameters']:,} parameters, "
+            f"{_seeds(seeds)}. Passes x parameters: audit {passes['audit'] * first['parameters']:.2e}, cleanlab "
+            f"({first['epochs']} epochs in each of 3 folds) {passes['cleanlab'] * first['parameters']:.2e}, AUM "
+            f"{passes['aum'] * first['parameters']:.2e}.\n\n{_table(here)}"
+        )
+    return "\n".join(parts)
+
+
+def _seeds(seeds: list[int]) -> str:
+    return f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {', '.join(map(str, seeds))}, mean ± sd"
+
+
+def _table(results: list[dict[str, Any]]) -> str:
+    summary = summarised(results)
+    settings = list(summary["audit"])
+    lines = [["AUROC / average precision", *settings, "mean"], ["---", *["---:"] * (len(settings) + 1)]]
+    for method, name in METHODS.items():
+        cells = summary[method]
+        lines.append([name, *(_pair(cells[setting]) for setting in settings), _mean(cells)])
+    estimates = [[r for r in results if f"{r['kind']} {r['share']}" == setting] for setting in settings]
+    lines.append(
+        [
+            "estimated / true count of errors",
+            *(f"{statistics.mean(r['estimate']['errors'] / r['wrong'] for r in rows):.2f}" for rows in estimates),
+            "",
+        ]
+    )
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _pair(cell: dict[str, list[float]]) -> str:
+    return " / ".join(_spread(cell[name]) for name in ("auroc", "ap"))
+
+
+def _spread(values: list[float]) -> str:
+    sd = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.3f}{sd}"
+
+
+def _mean(cells: dict[str, dict[str, list[float]]]) -> str:
+    return " / ".join(f"{statistics.mean(v for c in cells.values() for v in c[name]):.3f}" for name in ("auroc", "ap"))
+
+
+def filled(guide: str, results: list[dict[str, Any]]) -> str:
+    """The guide with its generated part made anew."""
+    start, end = "<!-- benchmark -->\n", "<!-- end -->"
+    before, _, rest = guide.partition(start)
+    return before + start + tables(results) + end + rest.partition(end)[2]
+
+
+def main() -> None:
+    """Compare on every data set, setting and seed; print, and keep where asked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", action="append", help="digits, fashion-mnist, folder:PATH; repeatable")
+    parser.add_argument("--size", type=int, default=10_000, help="examples, at most")
+    parser.add_argument("--seeds", default="0", help="such as 0 or 1,2,3")
+    parser.add_argument("--cache", type=Path, help="folder of finished settings")
+    parser.add_argument("--json", action="store_true", help="print JSON in place of tables")
+    parser.add_argument("--write", action="store_true", help="keep the results and fill docs/audit.md")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    results = []
+    for data in options.data or ["digits"]:
+        dataset = load(data, options.size)
+        for seed in map(int, options.seeds.split(",")):
+            for kind, share in SETTINGS:
+                key = {"data": f"{dataset.name}", "kind": kind, "share": share, "seed": seed}
+                results.append(key | _cached(options.cache, key, options.size, dataset))
+                row = results[-1]
+                print(json.dumps(key), row["audit"], row["cleanlab"]["self_confidence"][-1], row["seconds"], flush=True)
+    if options.write:
+        known = json.loads(KEPT.read_text())["results"] if KEPT.exists() else []
+        fresh = {(r["data"], r["kind"], r["share"], r["seed"]) for r in results}
+        results = [r for r in known if (r["data"], r["kind"], r["share"], r["seed"]) not in fresh] + results
+        lines = ",\n".join(json.dumps(_rounded(result)) for result in results)
+        KEPT.write_text(f'{{"machine": {json.dumps(machine())},\n"results": [\n{lines}\n]}}\n', encoding="utf-8")
+        results = json.loads(KEPT.read_text(encoding="utf-8"))["results"]
+        GUIDE.write_text(filled(GUIDE.read_text(encoding="utf-8"), results), encoding="utf-8")
+    print(json.dumps({"results": results}) if options.json else tables(results))
+
+
+def _rounded(value: Any) -> Any:
+    """Floats to five digits after the point."""
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    return round(value, 5) if isinstance(value, float) else value
+
+
+def _cached(cache: Path | None, key: dict[str, Any], size: int, dataset: Dataset) -> dict[str, Any]:
+    """A finished setting, or a fresh one that is kept."""
+    file = None if cache is None else cache / f"{'-'.join(map(str, key.values()))}-{size}.json"
+    if file is not None and file.exists():
+        return dict(json.loads(file.read_text()))
+    result = compare(dataset, key["kind"], key["share"], key["seed"])
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(result))
+    return result
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""How many labels are wrong, and how far to trust that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from probes.audit.noise_model import fit_noise_model, label_posterior, sharpened
+from probes.audit.settings import AuditSettings
+
+__all__ = ["doubts", "estimate_errors", "label_beliefs"]
+
+_TRUSTED_AGREEMENT = 0.75
+_TRUSTED_SPREAD = 0.3
+_TRUSTED_PART = 0.5
+_MOST_FLAGS = 0.5
+_FEW = 100
+_HARD = 0.25
+
+
+def label_beliefs(
+    answers: np.ndarray, told: np.ndarray, asked: np.ndarray, settings: AuditSettings, rows: np.ndarray | None = None
+) -> np.ndarray:
+    """P(true class | input, label), from the answers of some rounds.
+
+    The rounds' answers are joined by their geometric mean. The noise model is fitted to them sharpened: near an answer
+    of two in three, a network has either seen two classes that look alike or two labels for one class, and sharpening
+    decides for the second, which the noise model can use. The belief itself is of the answers as they are.
+
+    Args:
+        answers: float, (R, N, K).
+        told: int, (N,); what training was told.
+        asked: int, (N,); the label that the belief is about.
+        rows: bool, (N,); examples the noise model is fitted to; all if left out.
+
+    Returns:
+        float64, (N, K).
+    """
+    rows = np.ones(len(told), dtype=bool) if rows is None else rows
+    logs = np.log(np.clip(answers, settings.floor, 1)).mean(axis=0)
+    joined = sharpened(np.exp(logs), 1.0, settings.floor)
+    table = fit_noise_model(sharpened(joined, settings.sharpness, settings.floor)[rows], told[rows], settings.smoothing)
+    return label_posterior(joined, asked, table)
+
+
+def estimate_errors(
+    scores: np.ndarray, by_round: Sequence[np.ndarray], folds: np.ndarray, held_out: np.ndarray, given: np.ndarray
+) -> dict[str, Any]:
+    """The expected number of wrong labels: the sum of the probabilities that they are.
+
+    Its range reaches over the same sum of each later round alone, and two standard deviations beyond: of its mean over
+    folds, of the draw itself, and of a quarter of the labels that the networks disagree with and that pass for hard.
+    (The first round's networks have seen the labels that they answer, and count too few.)
+
+    Args:
+        scores: float, (N,); probability that the given label is right.
+        by_round: the same from each round alone.
+        folds: int, (N,); of the last round.
+        held_out: float, (N, K); the last round's answers.
+        given: int, (N,).
+    """
+    count = len(scores)
+    errors = float((1 - scores).sum())
+    rounds = [float((1 - values).sum()) for values in by_round]
+    disagreement = float((held_out.argmax(axis=1) != given).mean())
+    means = np.array([(1 - scores[folds == part]).mean() for part in np.unique(folds)])
+    of_folds = count * float(np.std(means, ddof=1)) / len(means) ** 0.5 if len(means) > 1 else 0.0
+    of_draw = float((scores * (1 - scores)).sum()) ** 0.5
+    of_hard = _HARD * max(0.0, disagreement * count - errors)
+    width = 2 * float(np.sqrt(of_folds**2 + of_draw**2 + of_hard**2))
+    return {
+        "errors": errors,
+        "share": errors / count,
+        "low": max(0.0, min(errors, *rounds[1:]) - width),
+        "high": min(float(count), max(errors, *rounds[1:]) + width),
+        "by_round": rounds,
+        "disagreement": disagreement,
+    }
+
+
+def doubts(
+    estimate: dict[str, Any], held_out: np.ndarray, given: np.ndarray, flagged: np.ndarray, classes: Sequence[str]
+) -> tuple[bool, list[str]]:
+    """Whether the estimate can be trusted, and sentences that say what the user should know before they do."""
+    count, found = len(given), []
+    kept = ~flagged
+    agreement = float((held_out.argmax(axis=1) == given)[kept].mean()) if kept.any() else 0.0
+    estimate["agreement"] = agreement
+    if agreement < _TRUSTED_AGREEMENT:
+        found.append(
+            f"The network answers only {agreement:.0%} of the labels it keeps when it has not seen them: its own "
+            "errors are many, and the estimated count is not to be trusted."
+        )
+    later = estimate["by_round"][1:]
+    if max(later) - min(later) > _TRUSTED_SPREAD * max(estimate["errors"], 0.01 * count):
+        found.append(
+            f"The later rounds count from {min(later):,.0f} to {max(later):,.0f} wrong labels: the estimated count is "
+            "not stable."
+        )
+    if estimate["share"] < _TRUSTED_PART * estimate["disagreement"] and estimate["disagreement"] > 0.02:
+        found.append(
+            f"The network disagrees with {estimate['disagreement']:.1%} of the labels, and most of that passes for "
+            "examples that are hard: labels that are wrong just where examples look alike would, too. The true count "
+            f"may lie anywhere up to {estimate['disagreement'] * count:,.0f}."
+        )
+    if estimate["share"] > 0.5:
+        found.append("More than half of the labels look wrong: the right ones cannot be told from the wrong ones.")
+    if count < _FEW:
+        found.append(f"{count} examples are few: a network learns little from them.")
+    trusted = not found
+    return trusted, found + _small_classes(given, classes) + _one_class(given, flagged, classes)
+
+
+def _small_classes(given: np.ndarray, classes: Sequence[str]) -> list[str]:
+    sizes = np.bincount(given, minlength=len(classes))
+    small = [classes[label] for label in np.flatnonzero((sizes > 0) & (sizes < 3)).tolist()]
+    if not small:
+        return []
+    named = ", ".join(small[:5]) + (", ..." if len(small) > 5 else "")
+    return [f"Fewer than 3 examples have the label {named}: a network cannot learn it, so flags there mean little."]
+
+
+def _one_class(given: np.ndarray, flagged: np.ndarray, classes: Sequence[str]) -> list[str]:
+    """A warning where one class holds most of the flags, and more than its part of the examples."""
+    total = int(flagged.sum())
+    if total < 10:
+        return []
+    flags = np.bincount(given[flagged], minlength=len(classes))
+    most = int(flags.argmax())
+    size = float((given == most).mean())
+    if flags[most] <= _MOST_FLAGS * total or flags[most] / total < 1.5 * size:
+        return []
+    return [
+        f"The class {classes[most]} holds {flags[most]:,} of the {total:,} flags: either its labels are bad as a "
+        "whole, or the network does not learn it. Look at some before you exclude them."
+    ]

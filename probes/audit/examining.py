@@ -1,0 +1,231 @@
+"""From labels and inputs to findings: the audit itself, without any file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from probes.audit.estimate import doubts, estimate_errors, label_beliefs
+from probes.audit.neighbours import nearest
+from probes.audit.networks import Trainer, choose_model, prepared_inputs
+from probes.audit.planting import check_share, plant_labels
+from probes.audit.progress import AuditProgress, Work
+from probes.audit.rounds import Rounds, run_rounds
+from probes.audit.settings import AuditSettings
+from probes.errors import ConfigError
+from probes.models import describe, num_parameters
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from probes.data import Dataset
+
+__all__ = ["Findings", "examine"]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What an audit found.
+
+    Attributes:
+        issues: a row per example, in the data's order: `example`, `id`, `given_label`, `suggested_label`,
+            `label_score`, `is_label_issue`.
+        neighbours: of the most suspicious examples: `example`, `rank`, `neighbour`, `similarity`.
+        facts: everything of audit.json that is not about files.
+    """
+
+    issues: pd.DataFrame
+    neighbours: pd.DataFrame
+    facts: dict[str, Any]
+
+
+def examine(
+    dataset: Dataset,
+    *,
+    model: str | None = None,
+    plant: float | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    on_progress: Callable[[AuditProgress], None] | None = None,
+    settings: AuditSettings | None = None,
+) -> Findings:
+    """Find the examples of a data set's `train` whose given label is most likely wrong, without looking at true ones.
+
+    Args:
+        dataset: as `load_pooled` makes it.
+        model: of probes.models, or `module:callable`; the small network that suits the data if left out.
+        plant: share of labels that are made wrong first, in (0, 0.5], to see how many are found. `given_label` and
+            the score in `issues` are about the original label, which these networks have not seen.
+        seed: of everything drawn.
+        device: "auto", "cpu", "cuda", ...
+        on_progress: called after every epoch of every network.
+        settings: for those who compare; the defaults are fixed.
+
+    Raises:
+        ConfigError: a share out of range, an unknown model or device, or fewer than two examples or classes.
+    """
+    check_share(plant)
+    settings = settings or AuditSettings()
+    given = dataset.train.given_labels.cpu().numpy()
+    classes = dataset.classes
+    _check_labels(given, classes)
+    planted = plant_labels(given, plant, len(classes), seed) if plant is not None else None
+    told = given if planted is None else planted.labels
+    name, work = choose_model(dataset, model, settings), Work(on_progress)
+    inputs = prepared_inputs(dataset, model is not None, settings)
+    trainer = Trainer(inputs, len(classes), name, settings, _device(device), work)
+    network = trainer.build(seed).net
+    rounds = run_rounds(trainer, told, len(classes), settings, seed, work)
+
+    natural = told == given
+    belief = label_beliefs(rounds.answers, told, given, settings, natural)
+    scores = belief[np.arange(len(given)), given]
+    flagged = scores < settings.cutoff
+    issues = _issues(dataset, given, belief, flagged)
+    facts = _facts(rounds, told, given, scores, flagged, dataset, settings)
+    if trainer.nonfinite:
+        facts["warnings"].insert(0, "The network's outputs were not finite at times: scores mean little.")
+        facts["estimate"]["trusted"] = False
+    if planted is not None:
+        planted_scores = label_beliefs(rounds.answers, told, told, settings)[np.arange(len(told)), told]
+        facts["plant"] = planted.report(planted_scores, settings.cutoff)
+    facts |= {
+        "model": {"name": name, "description": describe(network), "parameters": num_parameters(network)},
+        "compute": {
+            "trained_visits": work.trained,
+            "answered_visits": work.answered,
+            "passes": work.passes,
+            "seconds": round(work.seconds, 1),
+        },
+        "settings": asdict(settings) | {"epochs": settings.epochs_of(_training_size(len(given), settings))},
+        "seed": seed,
+    }
+    return Findings(issues, _neighbours(rounds, scores, flagged, settings), facts)
+
+
+def _check_labels(given: np.ndarray, classes: list[str]) -> None:
+    if len(given) < 2 or len(classes) < 2 or len(np.unique(given)) < 2:
+        raise ConfigError(
+            f"an audit needs examples of two classes, got {len(given)} of {len(np.unique(given))}: "
+            "it asks which class an example looks like."
+        )
+
+
+def _training_size(count: int, settings: AuditSettings) -> int:
+    return count - count // min(settings.folds, count)
+
+
+def _device(device: str) -> torch.device:
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.empty(1, device=chosen)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ConfigError(f"device {device!r} cannot be used: {str(error).splitlines()[0]}") from error
+    return chosen
+
+
+def _issues(dataset: Dataset, given: np.ndarray, belief: np.ndarray, flagged: np.ndarray) -> pd.DataFrame:
+    """The table of the contract. A flagged example's suggested label is never its given one."""
+    import pandas as pd
+
+    rows = np.arange(len(given))
+    others = belief.copy()
+    others[rows[flagged], given[flagged]] = -1
+    return pd.DataFrame(
+        {
+            "example": rows.astype(np.int64),
+            "id": dataset.ids,
+            "given_label": given.astype(np.int64),
+            "suggested_label": others.argmax(axis=1).astype(np.int64),
+            "label_score": np.clip(belief[rows, given], 0, 1),
+            "is_label_issue": flagged,
+        }
+    )
+
+
+def _facts(
+    rounds: Rounds,
+    told: np.ndarray,
+    given: np.ndarray,
+    scores: np.ndarray,
+    flagged: np.ndarray,
+    dataset: Dataset,
+    settings: AuditSettings,
+) -> dict[str, Any]:
+    rows, natural = np.arange(len(given)), told == given
+    by_round = [label_beliefs(answers[None], told, given, settings, natural)[rows, given] for answers in rounds.answers]
+    estimate = estimate_errors(scores, by_round, rounds.folds[-1], rounds.held_out, given)
+    trusted, warnings = doubts(estimate, rounds.held_out, given, flagged, dataset.classes)
+    if _constant(dataset):
+        trusted, warnings = False, ["All inputs are equal: there is nothing to learn from.", *warnings]
+    return {
+        "classes": list(dataset.classes),
+        "num_examples": len(given),
+        "estimate": estimate | {"trusted": trusted},
+        "cutoff": {"label_score": settings.cutoff, "flagged": int(flagged.sum())},
+        "plant": None,
+        "by_class": _by_class(given, scores, flagged, rounds, dataset.classes, settings),
+        "warnings": warnings,
+        "notes": list(dataset.notes),
+    }
+
+
+def _by_class(
+    given: np.ndarray,
+    scores: np.ndarray,
+    flagged: np.ndarray,
+    rounds: Rounds,
+    classes: list[str],
+    settings: AuditSettings,
+) -> list[dict[str, Any]]:
+    """A row per class of given labels: its size, expected errors, flags, and what its flagged ones look like."""
+    belief = label_beliefs(rounds.answers, given, given, settings)
+    belief[np.arange(len(given)), given] = -1
+    other = belief.argmax(axis=1)
+    rows, total = [], max(int(flagged.sum()), 1)
+    for label, name in enumerate(classes):
+        inside = given == label
+        wrong = inside & flagged
+        looks = np.bincount(other[wrong], minlength=len(classes))
+        size, flags = int(inside.sum()), int(wrong.sum())
+        rows.append(
+            {
+                "label": label,
+                "class": name,
+                "examples": size,
+                "expected_errors": float((1 - scores[inside]).sum()),
+                "flagged": flags,
+                "flagged_share": flags / size if size else 0.0,
+                "share_of_flags": flags / total,
+                "looks_like": classes[int(looks.argmax())] if flags else None,
+                "looks_like_count": int(looks.max()) if flags else 0,
+            }
+        )
+    return rows
+
+
+def _neighbours(rounds: Rounds, scores: np.ndarray, flagged: np.ndarray, settings: AuditSettings) -> pd.DataFrame:
+    import pandas as pd
+
+    shown = min(max(int(flagged.sum()), settings.least_shown), settings.most_shown, len(scores))
+    queries = np.argsort(scores, kind="stable")[:shown]
+    places, similarities = nearest(rounds.features, queries, settings.neighbours)
+    return pd.DataFrame(
+        {
+            "example": np.repeat(queries, places.shape[1]),
+            "rank": np.tile(np.arange(1, places.shape[1] + 1), len(queries)),
+            "neighbour": places.ravel(),
+            "similarity": similarities.ravel(),
+        }
+    )
+
+
+def _constant(dataset: Dataset) -> bool:
+    inputs = dataset.train.inputs
+    return isinstance(inputs, torch.Tensor) and bool((inputs == inputs[:1]).all())

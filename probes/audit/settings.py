@@ -1,0 +1,66 @@
+"""Every number an audit depends on, fixed once for all data."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+__all__ = ["AuditSettings"]
+
+
+@dataclass(frozen=True)
+class AuditSettings:
+    """Fixed on digits and 10,000 of Fashion-MNIST with seed 0, then left alone; nothing is tuned to a data set.
+
+    Attributes:
+        folds: parts the data are cut into; each network trains on all but one.
+        steps: optimizer steps of each round's networks, rounded up to whole epochs.
+        fewest_epochs: of each round, however large the data.
+        most_epochs: of any round, however small the data.
+        batch_size: examples per step; small data take less, so that an epoch has about 16 steps.
+        lr: learning rate of SGD.
+        momentum: of SGD.
+        width: units of the hidden layers, where the network is a multilayer perceptron.
+        depth: its hidden layers.
+        smallest_image: side, in pixels, from which the network is a small convolutional one.
+        largest_image: side, in pixels, to which larger images are shrunk for our own networks.
+        sharpness: temperature at which answers are counted for the noise model; near 0 the most probable class counts
+            alone.
+        smoothing: share of each class's errors that the noise model spreads evenly over the other classes.
+        floor: smallest probability that an answer may give to a class.
+        cutoff: an example whose label is right with a lower probability is flagged.
+        neighbours: kept for each of the most suspicious examples.
+        most_shown: suspicious examples that get neighbours and thumbnails, at most.
+        least_shown: likewise, at least.
+    """
+
+    folds: int = 3
+    steps: tuple[int, ...] = (150, 150, 260)
+    fewest_epochs: tuple[int, ...] = (4, 4, 6)
+    most_epochs: int = 40
+    batch_size: int = 64
+    lr: float = 0.05
+    momentum: float = 0.9
+    width: int = 512
+    depth: int = 2
+    smallest_image: int = 16
+    largest_image: int = 64
+    sharpness: float = 0.2
+    smoothing: float = 0.3
+    floor: float = 1e-6
+    cutoff: float = 0.5
+    neighbours: int = 8
+    most_shown: int = 2_000
+    least_shown: int = 100
+
+    def batch_of(self, examples: int) -> int:
+        """Examples per step, of so many to train on."""
+        return max(1, min(self.batch_size, max(8, examples // 16)))
+
+    def epochs_of(self, examples: int) -> list[int]:
+        """Epochs of each round, of so many examples to train on."""
+        per_epoch = math.ceil(examples / self.batch_of(examples))
+        return [
+            min(max(math.ceil(steps / per_epoch), fewest), self.most_epochs)
+            for steps, fewest in zip(self.steps, self.fewest_epochs, strict=True)
+        ]

@@ -1,0 +1,148 @@
+"""A data set whole, in the order of its origin: what an audit looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from probes.data.dataset import Dataset
+from probes.data.datasets import DEFAULT_ROOT, _read, check_dataset
+from probes.data.examples import ExampleSet
+from probes.data.label_files import _Names
+from probes.data.lazy_images import LazyPictures
+from probes.data.source import Encoded, Part, Source, assemble
+from probes.errors import ConfigError
+
+__all__ = ["load_pooled", "pooled_ids", "some_given_labels"]
+
+_TABLES = (".csv", ".parquet")
+
+
+def load_pooled(
+    name: str,
+    *,
+    data_root: Path | str | None = None,
+    download: bool = False,
+    label_column: str | None = None,
+) -> Dataset:
+    """Load a data set with all its examples in `train`: training, validation, test, each in its own order.
+
+    Args:
+        name: as `load_dataset` takes it.
+        data_root: folder of downloaded data; `data` if left out.
+        download: get torchvision's data where they are not there.
+        label_column: of a table.
+
+    Raises:
+        ConfigError: unknown name, or data that cannot be used.
+        ProbeError: a download fails.
+    """
+    check_dataset(name)
+    if label_column is not None and Path(name).suffix.lower() not in _TABLES:
+        raise ConfigError(f"label_column is for tables (.csv or .parquet), got dataset {name!r}.")
+    if name == "digits":
+        return _digits()
+    source = _read(name, Path(data_root or DEFAULT_ROOT), download, label_column)
+    parts = [part for part in (source.train, source.validation, source.test) if part is not None]
+    whole = _joined(parts, pooled_ids(source))
+    nothing = whole.take(np.empty(0, dtype=np.int64))
+    encode = None if source.encode is None else _encode_first(source.encode)
+    return assemble(replace(source, train=whole, validation=nothing, test=nothing, encode=encode), split_seed=0)
+
+
+def pooled_ids(source: Source) -> np.ndarray:
+    """The ids of all parts, one after the other: int64 or str, (N,), unique.
+
+    Where parts count their rows anew, those of validation and test carry the name of their part: `test/17`.
+    """
+    parts = {"train": source.train, "validation": source.validation, "test": source.test}
+    there = {name: part.ids for name, part in parts.items() if part is not None}
+    ids = np.concatenate([values.astype(object) for values in there.values()])
+    if len({str(value) for value in ids}) < len(ids):
+        named = [[f"{name}/{value}" if name != "train" else str(value) for value in there[name]] for name in there]
+        return np.array([value for part in named for value in part], dtype=object)
+    whole = all(values.dtype.kind in "iu" for values in there.values())
+    return ids.astype(np.int64) if whole else np.array([str(value) for value in ids], dtype=object)
+
+
+def some_given_labels(path: Path | str, dataset: Dataset) -> Dataset:
+    """Give the examples that a file names its labels; the others keep theirs, which a note counts.
+
+    The data's own labels then are the true ones, as far as they are known.
+
+    Args:
+        path: as `read_given_labels` takes it, but it need not name every example.
+        dataset: of `load_pooled`.
+
+    Raises:
+        ConfigError: the file cannot be read, or names an unknown example or label, or one twice.
+    """
+    file = _Names(path, dataset)
+    column = file.column("given_label", "label")
+    positions = file.positions()
+    inside = positions >= 0
+    given = dataset.train.given_labels.numpy().copy()
+    own = given.copy()
+    given[positions[inside]] = file.labels(column, inside, names_first=True)
+    known = dataset.train.true_labels
+    changed = dataset.with_labels(given, true=own if known is None else known.numpy())
+    rest = len(given) - int(inside.sum())
+    return changed.with_note(f"{rest:,} examples are not in {path}: they keep their labels.") if rest else changed
+
+
+def _encode_first(encode: Callable[[list[Any]], Encoded]) -> Callable[[list[Any]], Encoded]:
+    """Encode the first of some frames, the others being empty."""
+
+    def encode_first(frames: list[Any]) -> Encoded:
+        (features,), flags, notes = encode(frames[:1])
+        return Encoded([features, *[features[:0] for _ in frames[1:]]], flags, notes)
+
+    return encode_first
+
+
+def _digits() -> Dataset:
+    """All 1,797, by their rows in scikit-learn's copy."""
+    from probes.data.digits import load_digits_data
+
+    split = load_digits_data(0)
+    parts = (split.train, split.validation, split.test)
+    ids = np.concatenate([split.ids, split.other_ids])
+    order = torch.from_numpy(np.argsort(ids))
+    inputs = torch.cat([part.inputs for part in parts])[order]
+    labels = torch.cat([part.given_labels for part in parts])[order]
+    whole = ExampleSet(inputs, labels, true_labels=labels, images=split.shown(inputs))
+    nothing = whole.select(torch.empty(0, dtype=torch.int64))
+    return replace(
+        split, train=whole, validation=nothing, test=nothing, ids=np.sort(ids), other_ids=np.empty(0, dtype=np.int64)
+    )
+
+
+def _joined(parts: list[Part], ids: np.ndarray) -> Part:
+    """Parts, one after the other."""
+    truth = [part.true_labels for part in parts]
+    paths = [part.paths for part in parts]
+    return Part(
+        inputs=_joined_inputs([part.inputs for part in parts]),
+        labels=np.concatenate([part.labels for part in parts]),
+        ids=ids,
+        true_labels=None if any(values is None for values in truth) else np.concatenate(truth),  # type: ignore[arg-type]
+        paths=None if any(values is None for values in paths) else np.concatenate(paths),  # type: ignore[arg-type]
+    )
+
+
+def _joined_inputs(inputs: list[Any]) -> Any:
+    first = inputs[0]
+    if len(inputs) == 1:
+        return first
+    if isinstance(first, LazyPictures):
+        return LazyPictures(np.concatenate([some.files for some in inputs]), first.frame)
+    if hasattr(first, "iloc"):
+        import pandas as pd
+
+        return pd.concat(inputs, ignore_index=True)
+    return np.concatenate(inputs)

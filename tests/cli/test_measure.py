@@ -1,0 +1,49 @@
+"""`probe measure`: a probe on a run's checkpoints."""
+
+import json
+import shutil
+
+import pytest
+
+from probes import open_run
+
+
+@pytest.fixture
+def run(small_run, tmp_path, monkeypatch):
+    """A copy of the small run, as the newest of `runs/`."""
+    shutil.copytree(small_run, tmp_path / "runs/copy")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "runs/copy"
+
+
+def test_prints_the_folder_of_what_was_measured(probe, run):
+    answer = probe("measure", "runs/copy", "--probe", "input_grad")
+
+    assert answer.exit_code == 0
+    assert answer.stdout == "runs/copy/probes/input_grad\n"
+    assert answer.stderr == "input_grad at epochs 0, 1, 2, 3.\n"
+    assert open_run(run).scores()["input_grad"].notna().all()
+
+
+def test_the_newest_run_is_measured_where_none_is_named(probe, run):
+    answer = json.loads(probe("measure", "--probe", "input_grad", "--examples", "3,5-7", "--json").stdout)
+
+    assert answer == {"probe": "input_grad", "epochs": [0, 1, 2, 3], "folder": "runs/copy/probes/input_grad"}
+    assert sorted(set(open_run(run).probe("input_grad")["example"])) == [3, 5, 6, 7]
+
+
+def test_the_top_of_the_most_forgotten_are_measured(probe, run):
+    shutil.rmtree(run / "probes")
+
+    answer = probe("measure", "--probe", "input_grad", "--examples", "most_forgotten", "--top", "4")
+
+    assert answer.exit_code == 0
+    assert open_run(run).probe("input_grad")["example"].nunique() == 4
+
+
+def test_wrong_words_are_refused_in_one_line(refused, run):
+    assert "unknown probe 'inputgrad'. Did you mean 'input_grad'?" in refused("measure", "--probe", "inputgrad")
+    assert "3;4" in refused("measure", "--probe", "input_grad", "--examples", "3;4")
+    assert "[0, 1400), got 1400" in refused("measure", "--probe", "input_grad", "--examples", "1400")
+    assert "does not exist" in refused("measure", "runs/none", "--probe", "input_grad")
+    assert "--probe" in refused("measure")
