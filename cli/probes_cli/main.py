@@ -20,6 +20,8 @@ COMMANDS = {
     "report": "probes_cli.report",
     "summary": "probes_cli.summary",
     "scores": "probes_cli.scores",
+    "audit": "probes_cli.audit",
+    "measure": "probes_cli.measure",
     "import": "probes_cli.import_",
     "list": "probes_cli.list",
 }

@@ -6,7 +6,6 @@ import json
 import os
 import time
 import uuid
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock
 
-from probes.errors import ConfigError, ProbeError, ProbeWarning
+from probes.errors import ConfigError, ProbeError
 from probes.runs import layout, shards
 from probes.runs.checksums import Checksums
 from probes.runs.claiming import IF_EXISTS, claim, locked, read_meta
@@ -225,12 +224,13 @@ class RunWriter:
         self.add_checksum(write_probe_frame(self.path, name, epoch, frame, metadata))
 
     def write_probe_scores(self, name: str, frame: pd.DataFrame) -> None:
-        """Write a probe's scores, one row per `example`; rewritten after each measurement."""
+        """Write a probe's scores, one row per `example`, index or column; rewritten after each measurement."""
         if self.rank:
             return
         folder = self.path / layout.PROBES / name
         folder.mkdir(parents=True, exist_ok=True)
-        write_parquet(folder / "scores.parquet", pa.Table.from_pandas(frame, preserve_index=False))
+        table = frame if "example" in frame else frame.rename_axis("example").reset_index()
+        write_parquet(folder / "scores.parquet", pa.Table.from_pandas(table, preserve_index=False))
 
     def add_checksum(self, path: Path) -> None:
         """List a file that never changes again in SHA256SUMS, in the form `sha256sum -c` reads."""
@@ -315,9 +315,7 @@ class RunWriter:
         counted = shards.nonfinite_visits(self.path, range(1, world_size))
         self._meta["nonfinite_visits"] = (self._meta["nonfinite_visits"] or 0) + counted
         shards.merge_shards(self.path, world_size, self._checksums)
-        missing = shards.missing_ranks(self.path / layout.TRAJECTORIES, world_size)
-        if missing:
-            warnings.warn(shards.describe_missing(self.path, missing), ProbeWarning, stacklevel=3)
+        shards.warn_of_missing(self.path, shards.missing_ranks(self.path / layout.TRAJECTORIES, world_size))
 
     def _tidy(self) -> None:
         """Merge what an earlier launch left, and drop the epochs that lack a rank."""

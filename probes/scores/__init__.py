@@ -7,17 +7,21 @@ from probes.scores.confident_learning import confident_learning
 from probes.scores.detection import auroc, average_precision
 from probes.scores.error_norms import el2n, mean_entropy
 from probes.scores.forgetting import forgetting_events, never_learned, unforgettable
+from probes.scores.gini import gini
 from probes.scores.learning_times import first_learned_epoch, learned_epoch
 from probes.scores.losses import final_loss, mean_loss
 from probes.scores.margins import aum, margin
 from probes.scores.mixtures import noise_probability
+from probes.scores.probe_scores import PROBE_SCORES, ProbeScore
 from probes.scores.regions import REGIONS, ambiguous_above, regions
 from probes.scores.second_split import second_split_forgetting
 from probes.scores.threshold_samples import aum_threshold, draw_threshold_sets, flag_by_threshold
 
 __all__ = [
     "CATALOGUE",
+    "PROBE_SCORES",
     "REGIONS",
+    "ProbeScore",
     "Score",
     "ambiguous_above",
     "aum",
@@ -33,6 +37,7 @@ __all__ = [
     "first_learned_epoch",
     "flag_by_threshold",
     "forgetting_events",
+    "gini",
     "learned_epoch",
     "margin",
     "mean_entropy",

@@ -11,6 +11,7 @@ from probes.training.schedules import OPTIMIZERS, SCHEDULES
 if TYPE_CHECKING:
     from probes.training.checkpoint import load_checkpoint, save_checkpoint
     from probes.training.loop import resume, train
+    from probes.training.measuring import measure_run
     from probes.training.planning import Plan, plan
     from probes.training.resuming import is_finished, resumed_config
 
@@ -24,6 +25,7 @@ __all__ = [
     "is_finished",
     "load_checkpoint",
     "log_spaced_epochs",
+    "measure_run",
     "plan",
     "resume",
     "resumed_config",
@@ -35,6 +37,7 @@ _HOMES = {
     "Plan": "probes.training.planning",
     "is_finished": "probes.training.resuming",
     "load_checkpoint": "probes.training.checkpoint",
+    "measure_run": "probes.training.measuring",
     "plan": "probes.training.planning",
     "resume": "probes.training.loop",
     "resumed_config": "probes.training.resuming",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -13,7 +13,7 @@ from torch import nn
 from probes.data import Corruption, Dataset, ExampleSet, corrupt, exclude, load_dataset, relabel, subset
 from probes.errors import ConfigError
 from probes.models import build_model, describe, num_parameters
-from probes.probing.attributions import Attributions
+from probes.probing.making import input_unit, make_probe
 from probes.probing.probe import Probe
 from probes.training.augmentation import Augmentation
 from probes.training.config import TrainConfig
@@ -197,11 +197,9 @@ def _device(name: str) -> torch.device:
 
 
 def _make_probe(name: str, config: TrainConfig, dataset: Dataset) -> Probe:
-    """Build a probe by its name in PROBES; 32 examples are followed, half of them noisy where there are any."""
-    make: dict[str, Callable[[], Probe]] = {
-        "attributions": lambda: Attributions(panel=32, seed=config.seed, baseline=dataset.blank_value)
-    }
-    return make[name]()
+    """Build a probe by its name in PROBES; the panel is of 32 examples, half of them noisy where there are any."""
+    unit = input_unit(dataset) if name == "critical_samples" else 1.0
+    return make_probe(name, seed=config.seed, blank_value=dataset.blank_value, validation=dataset.validation, unit=unit)
 
 
 def _threads(config: TrainConfig, model: nn.Module) -> int:

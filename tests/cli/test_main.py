@@ -45,7 +45,8 @@ def test_suggests_the_nearest_command(refused):
 
 
 def test_lists_the_commands_where_none_is_near(refused):
-    assert refused("xyz") == "unknown command 'xyz'. Choose from: audit, import, list, measure, report, scores, summary, train."
+    names = "audit, import, list, measure, report, scores, summary, train"
+    assert refused("xyz") == f"unknown command 'xyz'. Choose from: {names}."
 
 
 def test_suggests_the_nearest_option(refused):

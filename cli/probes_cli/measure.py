@@ -1,0 +1,65 @@
+"""`probe measure`: a probe on the weights that a run has kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from probes_cli.options import json_option, run_argument
+from probes_cli.output import echo_json, say
+from probes_cli.runs import chosen_run
+
+__all__ = ["command"]
+
+EPILOG = """\b
+Examples:
+  probe measure runs/mine --probe gradient_norms
+  probe measure runs/mine --probe attributions --examples most_forgotten --top 32
+  probe measure runs/mine --probe attributions --examples 3,17,40-49
+"""
+
+
+class Examples(click.ParamType):
+    """`most_forgotten`, or indices with commas and dashes, such as 3,17,40-49."""
+
+    name = "most_forgotten|INDICES"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | list[int]:
+        if not isinstance(value, str) or value == "most_forgotten":
+            return value
+        indices: list[int] = []
+        try:
+            for part in value.split(","):
+                first, dash, last = part.partition("-")
+                indices += range(int(first), int(last) + 1) if dash else [int(first)]
+        except ValueError:
+            indices = []
+        if not indices:
+            self.fail(f"{value!r} is neither most_forgotten nor indices such as 3,17,40-49.", param, ctx)
+        return indices
+
+
+@click.command("measure", epilog=EPILOG)
+@run_argument
+@click.option("--probe", "name", metavar="NAME", required=True, help="Which probe; see `probe list probes`.")
+@click.option("--examples", type=Examples(), show_default="what the probe measures in training", help="Which ones.")
+@click.option("--top", type=click.IntRange(min=1), default=32, help="How many of the most forgotten.")
+@json_option
+def command(run: Path | None, name: str, examples: str | list[int] | None, top: int, as_json: bool) -> None:
+    """Measure a trained run with a probe, from its checkpoints.
+
+    RUN is a run folder; the newest of runs/ if left out. Prints the folder of what was measured.
+    """
+    from probes.training import measure_run
+
+    measured = measure_run(chosen_run(run), name, examples=examples, top=top)
+    frame = measured.probe(name)
+    epochs = sorted(int(epoch) for epoch in frame["epoch"].unique())
+    folder = measured.path / "probes" / name
+    if as_json:
+        echo_json({"probe": name, "epochs": epochs, "folder": folder})
+        return
+    say(f"{name} at epochs {', '.join(map(str, epochs))}.")
+    click.echo(folder)

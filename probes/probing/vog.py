@@ -1,0 +1,139 @@
+"""How much an example's input gradient varies over training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from probes.probing.input_gradients import check_targets, example_frame, for_each, gradient
+from probes.runs.layout import atomic_write, epoch_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from probes.data.examples import ExampleSet
+    from probes.probing.probe import ProbeContext
+
+__all__ = ["VoG", "class_normalised", "variance_of_gradients"]
+
+_BLOCK_BYTES = 2**26  # of gradients, over all epochs, read at once
+
+
+def variance_of_gradients(gradients: np.ndarray) -> np.ndarray:
+    """Mean over the values of an input of the sd of its gradient over checkpoints.
+
+    Args:
+        gradients: float, (C, n, D); dz_given / dx at each of C checkpoints.
+
+    Returns:
+        float64, (n,); population sd, before normalisation within classes.
+
+    Source:
+        Agarwal et al. 2022, section 2, https://arxiv.org/abs/2008.11600.
+    """
+    return gradients.astype(np.float64).std(axis=0).mean(axis=-1)
+
+
+def class_normalised(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Each value less the mean of its class, over the population sd of its class; 0 where a class does not vary.
+
+    Args:
+        values: float, (n,).
+        classes: int, (n,).
+
+    Returns:
+        float64, (n,).
+    """
+    result = np.zeros(len(values))
+    for name in np.unique(classes):
+        of_class = values[classes == name]
+        result[classes == name] = (of_class - of_class.mean()) / (of_class.std() or 1.0)
+    return result
+
+
+class VoG:
+    """The probe `vog`, variance of gradients: of the given label's logit (before softmax), by the input, over epochs.
+
+    For all examples. In the paper high is hard; with wrong labels it often is the other way round, so read the measured
+    AUROC beside it. Its scores are z-scores within the given class, of the epochs measured after epoch 0:
+
+    - `vog`: over all of them;
+    - `vog_early`, `vog_late`: over the first and the last half, from four epochs on.
+
+    The gradients are kept as `gradients-00005.npy`, float32 (N, D), beside the frames: 4 N D bytes an epoch. Without a
+    folder they stay in the probe.
+
+    Source:
+        Agarwal et al. 2022, https://arxiv.org/abs/2008.11600. Their toy script takes the gradient of the softmax.
+    """
+
+    name = "vog"
+
+    def __init__(self) -> None:
+        self._folder: Path | None = None
+        self._gradients: dict[int, np.ndarray] = {}
+
+    def measure(self, model: torch.nn.Module, examples: ExampleSet, context: ProbeContext) -> pd.DataFrame:
+        """One row per example: `epoch`, `split`, `example`, `given_label`, `gradient` (mean of |dz_given / dx|)."""
+
+        def flat(inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+            return gradient(model, inputs, targets, _given_logit).flatten(1).float()
+
+        gradients = for_each(model, examples, flat)
+        self._folder = context.folder
+        self._keep(context.epoch, gradients)
+        sizes = np.concatenate([np.abs(rows).mean(axis=1) for rows in np.array_split(gradients, 32)])
+        labels = examples.given_labels.cpu().numpy()
+        return example_frame(examples, context.epoch, {"given_label": labels, "gradient": sizes})
+
+    def finish(self, frames: list[pd.DataFrame]) -> pd.DataFrame:
+        """`vog`, `vog_early`, `vog_late` by example; see the class."""
+        import pandas as pd
+
+        epochs = sorted({int(frame["epoch"].iloc[0]) for frame in frames if len(frame)} - {0})
+        last = frames[-1]
+        half = len(epochs) // 2
+        parts = {"vog": epochs, "vog_early": epochs[:half], "vog_late": epochs[len(epochs) - half :]}
+        index = pd.Index(last["example"], name="example")
+        columns = {
+            name: class_normalised(self._variance(chosen, len(last)), last["given_label"].to_numpy())
+            if len(chosen) >= 2
+            else np.full(len(last), np.nan)
+            for name, chosen in parts.items()
+        }
+        return pd.DataFrame(columns, index=index)
+
+    def _variance(self, epochs: list[int], count: int) -> np.ndarray:
+        """`variance_of_gradients` of those epochs, a block of examples at a time."""
+        held = [self._load(epoch) for epoch in epochs]
+        rows = max(1, _BLOCK_BYTES // (8 * len(held) * max(1, held[0].shape[1])))
+        blocks = [
+            variance_of_gradients(np.stack([array[start : start + rows] for array in held]))
+            for start in range(0, count, rows)
+        ]
+        return np.concatenate(blocks)
+
+    def _keep(self, epoch: int, gradients: np.ndarray) -> None:
+        if self._folder is None:
+            self._gradients[epoch] = gradients
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with atomic_write(_file(self._folder, epoch)) as temporary, open(temporary, "wb") as file:
+            np.save(file, gradients, allow_pickle=False)
+
+    def _load(self, epoch: int) -> np.ndarray:
+        if self._folder is None:
+            return self._gradients[epoch]
+        return np.load(_file(self._folder, epoch), mmap_mode="r", allow_pickle=False)
+
+
+def _file(folder: Path, epoch: int) -> Path:
+    return folder / f"gradients-{epoch_name(epoch).removeprefix('epoch-')}.npy"
+
+
+def _given_logit(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    check_targets(logits, targets)
+    return logits.gather(1, targets[:, None])[:, 0]

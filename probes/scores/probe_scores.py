@@ -1,0 +1,55 @@
+"""The score columns that probes add to `scores()`: which end is suspicious, what they mean, who defined them."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+__all__ = ["PROBE_SCORES", "ProbeScore"]
+
+
+class ProbeScore(NamedTuple):
+    """A column that a probe's `finish` adds.
+
+    Attributes:
+        direction: which end is suspicious, `high` or `low`; the published one.
+        meaning: one short phrase.
+        source: who defined it.
+    """
+
+    direction: Literal["high", "low"]
+    meaning: str
+    source: str
+
+
+_VOG = "Agarwal et al., CVPR 2022, section 2; with wrong labels often the other way round"
+
+PROBE_SCORES: dict[str, ProbeScore] = {
+    "input_grad": ProbeScore(
+        "high", "mean l1 norm of the loss's gradient by the input", "the direct part of Arpit et al., ICML 2017"
+    ),
+    "gradient_norm": ProbeScore(
+        "high",
+        "mean l2 norm of the loss's gradient by the weights",
+        "Paul et al., NeurIPS 2021 (GraNd, later in training)",
+    ),
+    "grand": ProbeScore(
+        "high", "that norm at initialisation", "Paul et al., NeurIPS 2021 (GraNd, of one initialisation)"
+    ),
+    "self_influence": ProbeScore(
+        "high",
+        "squared gradient norm times learning rate, summed over epochs",
+        "Pruthi et al., NeurIPS 2020 (TracInCP)",
+    ),
+    "last_layer_self_influence": ProbeScore(
+        "high", "the same by the weights of the last layer alone", "Pruthi et al., NeurIPS 2020, section 3.4"
+    ),
+    "vog": ProbeScore("high", "spread over epochs of the given logit's input gradient, within its class", _VOG),
+    "vog_early": ProbeScore("high", "the same over the first half of the epochs measured", _VOG),
+    "vog_late": ProbeScore("high", "the same over the last half", _VOG),
+    "loss_curvature": ProbeScore(
+        "high", "mean squared change of the loss's input gradient over a small step", "Garg et al. 2024"
+    ),
+    "prediction_depth": ProbeScore(
+        "high", "first layer from which on the neighbours predict what the network does", "Baldock et al., NeurIPS 2021"
+    ),
+}
