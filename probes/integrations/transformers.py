@@ -11,6 +11,7 @@ import torch
 from probes.errors import MissingDependencyError, ProbeError
 from probes.integrations.state_file import read_state, state_path, write_state
 from probes.trackers.example_tracker import ExampleTracker
+from probes.trackers.with_index import _WithIndex
 
 try:
     from transformers import Trainer, TrainerCallback
@@ -30,8 +31,9 @@ class TrackExamples(_Base):
     """What a Trainer needs to record its training examples, put before it: `class Mine(TrackExamples, MyTrainer)`.
 
     The training set stays as it is: its positions are added where batches are made, whatever the collator and
-    `remove_unused_columns`, and taken out again before the model. Recorded are the logits of each training batch,
-    with the given labels: their plain cross-entropy, whatever `compute_loss_func`, label smoothing, class weights or
+    `remove_unused_columns`, and taken out again before the model. A collator that reorders needs `with_index` around
+    the training set, and must pass `index` on. Recorded are the logits that the model returns for each training batch,
+    with the given labels: their plain cross-entropy, whatever `compute_loss`, label smoothing, class weights or
     gradient accumulation make of the loss. Evaluation is not recorded. An epoch of the Trainer is one of the tracker;
     the last may be cut short by `max_steps`. `train` closes the tracker: `failed` on an exception.
 
@@ -48,6 +50,7 @@ class TrackExamples(_Base):
 
     train_dataset: Any
     data_collator: Any
+    _signature_columns: Any
 
     def __init__(self, *args: Any, tracker: ExampleTracker, **kwargs: Any):
         if not isinstance(tracker, ExampleTracker):
@@ -56,6 +59,7 @@ class TrackExamples(_Base):
         positions = tracker._buffer._positions  # from id to position, in this order
         self._ids = None if positions is None else list(positions)
         self._start: dict[str, Any] | None = None  # the tracker's state that training begins with, if not its present
+        self._recorded = False  # whether the optimizer's present step has recorded a batch
         super().__init__(*args, **kwargs)
         if self.train_dataset is not None:
             _check_dataset(self.train_dataset, tracker.num_examples)
@@ -67,26 +71,19 @@ class TrackExamples(_Base):
         if dataset is None:
             return super().get_train_dataloader()  # which says so
         _check_dataset(dataset, self.tracker.num_examples)
-        if hasattr(dataset, "remove_columns"):  # of the package datasets; the Trainer will not know it once wrapped
+        indexed = isinstance(dataset, _WithIndex)
+        if hasattr(dataset, "remove_columns") and not indexed:  # of datasets; the Trainer will not know it once wrapped
             self.train_dataset = self._remove_unused_columns(dataset, description="training")
         self.train_dataset = _Positioned(self.train_dataset)
-        self.data_collator = _PositionedCollator(
-            self._get_collator_with_removed_columns(collator, description="training")
-        )
+        self.data_collator = _PositionedCollator(self._collator_of_used_columns(collator, indexed), indexed)
         try:
             return super().get_train_dataloader()
         finally:
             self.train_dataset, self.data_collator = dataset, collator
 
-    def compute_loss(
-        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
-    ) -> Any:
-        """The Trainer's own loss; records the batch where it is one of training."""
+    def training_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """The Trainer's own; records the batch where the model is called on it, the first time with gradients."""
         index = inputs.pop(INDEX, None)
-        if not (self.is_in_train and torch.is_grad_enabled()):
-            return super().compute_loss(
-                model, inputs, return_outputs=return_outputs, num_items_in_batch=num_items_in_batch
-            )
         if index is None:
             raise ValueError(
                 "the training batch has no 'index'. Where get_train_dataloader() is your own, let it use "
@@ -94,13 +91,25 @@ class TrackExamples(_Base):
             )
         name = _label_name(inputs, self.label_names)
         targets = inputs[name]
-        returned = super().compute_loss(model, inputs, return_outputs=True, num_items_in_batch=num_items_in_batch)
-        if not isinstance(returned, tuple) or len(returned) != 2:
-            raise TypeError("compute_loss() must return (loss, outputs) when called with return_outputs=True.")
-        loss, outputs = returned
-        logits = _logits(outputs, loss_first=name in inputs)  # else the labels were taken out before the model
-        self.tracker.update(self._names(index), logits, targets)
-        return (loss, outputs) if return_outputs else loss
+        waiting = True
+
+        def record(_: Any, args: Any, given: Mapping[str, Any], outputs: Any) -> None:
+            nonlocal waiting
+            if waiting and torch.is_grad_enabled():
+                logits = _logits(outputs, loss_first=given.get(name) is not None)
+                self.tracker.update(self._names(index), logits, targets)
+                waiting, self._recorded = False, True
+
+        hook = model.register_forward_hook(record, with_kwargs=True)
+        try:
+            return super().training_step(model, inputs, *args, **kwargs)
+        finally:
+            hook.remove()
+
+    def prediction_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """The Trainer's own, without the `index` of an evaluation set in `with_index`."""
+        inputs.pop(INDEX, None)
+        return super().prediction_step(model, inputs, *args, **kwargs)
 
     def train(self, resume_from_checkpoint: Any = None, *args: Any, **kwargs: Any) -> Any:
         """The Trainer's own; closes the tracker at its end."""
@@ -114,6 +123,18 @@ class TrackExamples(_Base):
             self._start = self.tracker.state_dict()
         with self.tracker:
             return super().train(resume_from_checkpoint, *args, **kwargs)
+
+    def _collator_of_used_columns(self, collator: Any, indexed: bool) -> Any:
+        """The collator, shown what the model takes, as the Trainer has it, and `index` where items carry theirs."""
+        if indexed and self.args.remove_unused_columns:
+            self._set_signature_columns_if_needed()
+            columns = self._signature_columns
+            self._signature_columns = [*columns, INDEX]
+            try:
+                return self._get_collator_with_removed_columns(collator, description="training")
+            finally:
+                self._signature_columns = columns
+        return self._get_collator_with_removed_columns(collator, description="training")
 
     def _names(self, index: torch.Tensor) -> Any:
         """What `update` calls these positions: ids, where the tracker was given any."""
@@ -140,6 +161,17 @@ class _Epochs(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if self._trainer._start is not None:
             self._trainer.tracker.load_state_dict(self._trainer._start)
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._trainer._recorded = False
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if not self._trainer._recorded:
+            raise ProbeError(
+                "a training step recorded no batch: the tracker sees those on which training_step() calls the model it "
+                "is given. Call that model in compute_loss(), and super().training_step() in a training_step() of your "
+                "own, or put that on a Trainer below: class Mine(TrackExamples, MyTrainer)."
+            )
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._trainer.tracker.end_epoch()
@@ -185,10 +217,16 @@ class _Positioned:
 
 
 class _PositionedCollator:
-    """A collator that is not shown the positions; they are added to the batch it makes."""
+    """A collator that is not shown the positions; they are added to the batch it makes, unless it holds its own.
 
-    def __init__(self, collator: Callable[[list[Any]], Any]):
+    Args:
+        collator: makes a batch, a dict, of items.
+        indexed: the items carry their positions under `index`: what the batch holds there is right, in any order.
+    """
+
+    def __init__(self, collator: Callable[[list[Any]], Any], indexed: bool):
         self._collator = collator
+        self._indexed = indexed
 
     def __call__(self, features: list[_Drawn]) -> Any:
         if not all(isinstance(feature, _Drawn) for feature in features):
@@ -201,8 +239,13 @@ class _PositionedCollator:
             raise TypeError(
                 f"the data collator must return a dict, as the Trainer expects, got {type(batch).__name__}."
             )
-        if INDEX in batch and not torch.equal(torch.as_tensor(batch[INDEX]), index):
-            raise ValueError(f"the batch already has a key {INDEX!r} that holds something else. Rename that column.")
+        if INDEX in batch:
+            held = torch.as_tensor(batch[INDEX])
+            if not (self._indexed or torch.equal(held.sort().values, index.sort().values)):
+                raise ValueError(
+                    f"the batch already has a key {INDEX!r} that holds something else. Rename that column."
+                )
+            index = held  # the collator may have reordered its items
         batch[INDEX] = index  # type: ignore[index]
         return batch
 

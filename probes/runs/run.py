@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import json
 import os
-import warnings
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -13,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from probes.errors import ProbeError, ProbeWarning, RunNotFoundError, unknown_name
+from probes.errors import ProbeError, RunNotFoundError, unknown_name
 from probes.runs import layout
 from probes.runs.score_table import score_table
-from probes.runs.shards import describe_missing, missing_ranks, read_examples, world_size_of
+from probes.runs.shards import missing_ranks, read_examples, warn_of_missing, world_size_of
 from probes.runs.trajectories import DERIVED, STORED, FolderStore, dense_trajectories
 from probes.runs.writer import read_metrics
 
@@ -50,9 +49,8 @@ class Run:
         self._online = FolderStore(self.path / layout.ONLINE_TRAJECTORIES, world_size)
         status = self.meta["status"]
         self.status: str = "interrupted" if status == "running" and not _is_held(self.path) else status
-        missing = missing_ranks(self.path / layout.TRAJECTORIES, world_size)
-        if missing and self.status != "running":
-            warnings.warn(describe_missing(self.path, missing), ProbeWarning, stacklevel=2)
+        if self.status != "running":
+            warn_of_missing(self.path, missing_ranks(self.path / layout.TRAJECTORIES, world_size))
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.status}, {self.num_examples} examples, {self.num_epochs} epochs)"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,11 @@ import pyarrow.parquet as pq
 from probes.errors import ProbeWarning
 from probes.runs import layout
 from probes.runs.checksums import Checksums
+from probes.runs.claiming import read_meta
 from probes.runs.layout import epoch_name, epochs_in, shard_name, shards_in
 from probes.runs.tables import write_parquet, write_trajectory
 
 __all__ = [
-    "describe_missing",
     "drop_incomplete",
     "first_of_each",
     "has_shards",
@@ -33,12 +33,16 @@ __all__ = [
     "missing_ranks",
     "nonfinite_visits",
     "read_examples",
+    "wait_for_merge",
     "wait_for_ranks",
+    "warn_of_missing",
     "whole_epochs",
     "world_size_of",
 ]
 
 NONFINITE = b"nonfinite_visits"  # key of a shard's metadata: the rank's count so far
+_told: set[tuple[Path, str]] = set()  # what this process has warned of
+_SILENT_S = 2.0  # a wait that is longer is told of
 _FOLDERS = (layout.ONLINE_TRAJECTORIES, layout.TRAJECTORIES)  # the primary one last: it closes an epoch
 
 
@@ -55,14 +59,12 @@ def missing_ranks(folder: Path, world_size: int) -> dict[int, list[int]]:
     return {epoch: ranks for epoch, ranks in absent.items() if ranks}
 
 
-def describe_missing(run_folder: Path, missing: Mapping[int, Sequence[int]]) -> str:
-    """One line that names the missing ranks and where they are missing."""
-    epochs: dict[int, list[int]] = {}
-    for epoch, ranks in missing.items():
-        for rank in ranks:
-            epochs.setdefault(rank, []).append(epoch)
-    named = ", ".join(f"rank {rank} in {_epochs(epochs[rank])}" for rank in sorted(epochs))
-    return f"{run_folder}: missing {named}. An epoch that lacks a rank is not read."
+def warn_of_missing(run_folder: Path, missing: Mapping[int, Sequence[int]]) -> None:
+    """Name the missing ranks and where they are missing; once in a process, however often the run is opened."""
+    text = f"{run_folder}: missing {_named(missing)}. An epoch that lacks a rank is not read."
+    if missing and (run_folder.resolve(), text) not in _told:
+        _told.add((run_folder.resolve(), text))
+        warnings.warn(text, ProbeWarning, stacklevel=3)
 
 
 def world_size_of(meta: Mapping[str, Any], run_folder: Path) -> int:
@@ -111,9 +113,23 @@ def read_examples(run_folder: Path) -> pa.Table | None:
 
 def wait_for_ranks(run_folder: Path, world_size: int, seconds: float) -> None:
     """Wait until every rank has written the epochs that rank 0 has, but not for ever: a rank may have died."""
-    deadline = time.monotonic() + seconds
-    while _rank_0_is_ahead(run_folder, world_size) and time.monotonic() < deadline:
-        time.sleep(0.05)
+
+    def waits_for() -> str:
+        missing = [_missing_behind_rank_0(run_folder / name, world_size) for name in reversed(_FOLDERS)]
+        return next((f"the shards of {_named(epochs)}" for epochs in missing if epochs), "")
+
+    _wait(run_folder, waits_for, seconds)
+
+
+def wait_for_merge(run_folder: Path, launch_id: str, seconds: float) -> None:
+    """Wait, on another rank, until rank 0 has closed the run, and so merged it; but not for ever."""
+
+    def waits_for() -> str:
+        meta = read_meta(run_folder)
+        open_still = meta.get("status") == "running" and meta.get("launch_id") == launch_id
+        return "rank 0 to close it" if open_still else ""
+
+    _wait(run_folder, waits_for, seconds)
 
 
 def merge_shards(run_folder: Path, world_size: int, checksums: Checksums) -> None:
@@ -149,9 +165,20 @@ def drop_incomplete(run_folder: Path, checksums: Checksums) -> None:
     _remove(run_folder, shards, checksums)
 
 
-def _rank_0_is_ahead(run_folder: Path, world_size: int) -> bool:
-    missing = [ranks for name in _FOLDERS for ranks in missing_ranks(run_folder / name, world_size).values()]
-    return any(0 not in ranks for ranks in missing)
+def _wait(run_folder: Path, waits_for: Callable[[], str], seconds: float) -> None:
+    """Wait while there is something to wait for, so long at most; a wait that is not short is told of."""
+    start, told = time.monotonic(), False
+    while (awaited := waits_for()) and (waited := time.monotonic() - start) < seconds:
+        if waited > _SILENT_S and not told:
+            text = f"{run_folder}: waiting for {awaited}, {seconds:.0f} s at most."
+            warnings.warn(text, ProbeWarning, stacklevel=1)
+            told = True
+        time.sleep(0.05)
+
+
+def _missing_behind_rank_0(folder: Path, world_size: int) -> dict[int, list[int]]:
+    """Epochs that rank 0 has written and others have not, and who has not."""
+    return {epoch: ranks for epoch, ranks in missing_ranks(folder, world_size).items() if 0 not in ranks}
 
 
 def _mergeable(folder: Path, world_size: int) -> dict[int, list[int]]:
@@ -190,6 +217,15 @@ def _remove(run_folder: Path, shards: Sequence[Path], checksums: Checksums) -> N
 
 def _absent(ranks: Sequence[int], world_size: int) -> list[int]:
     return sorted(set(range(world_size)).difference(ranks))
+
+
+def _named(missing: Mapping[int, Sequence[int]]) -> str:
+    """`rank 1 in epochs 3-5, 9, rank 2 in epoch 9`."""
+    epochs: dict[int, list[int]] = {}
+    for epoch, ranks in missing.items():
+        for rank in ranks:
+            epochs.setdefault(rank, []).append(epoch)
+    return ", ".join(f"rank {rank} in {_epochs(epochs[rank])}" for rank in sorted(epochs))
 
 
 def _epochs(epochs: Sequence[int]) -> str:

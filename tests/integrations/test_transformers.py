@@ -20,7 +20,7 @@ import torch  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.utils.data import DataLoader, IterableDataset  # noqa: E402
 
-from probes import ExampleTracker, open_run  # noqa: E402
+from probes import ExampleTracker, open_run, with_index  # noqa: E402
 from probes.errors import MissingDependencyError, ProbeError  # noqa: E402
 from probes.integrations.transformers import TrackedTrainer, TrackExamples  # noqa: E402
 
@@ -128,6 +128,112 @@ def test_a_replayed_stream_gives_the_columns_of_a_plain_tracker(kind, options):
     assert tracker.trajectory("loss").shape == (EPOCHS, N)
     assert (tracker.trajectory("visits") < 1).any() == ("dataloader_drop_last" in options)
     assert trainer.train_dataset is data
+
+
+@pytest.mark.parametrize("columns", ["kept", "removed"])
+@pytest.mark.parametrize("kind", ["dicts", "datasets"])
+def test_a_collator_that_reorders_is_followed_where_it_passes_the_index_on(kind, columns):
+    """The labels are all alike, so that an order that is wrong would not be noticed by them."""
+    data = [{**item, "label": 0} for item in ITEMS]
+    if kind == "datasets":
+        data = pytest.importorskip("datasets").Dataset.from_list(data)
+    model, tracker = Replay(), ExampleTracker(N)
+    TrackedTrainer(
+        tracker=tracker,
+        model=model,
+        args=arguments(remove_unused_columns=columns == "removed"),
+        train_dataset=with_index(data),
+        data_collator=by_row,
+    ).train()
+
+    expected = ExampleTracker(N)
+    for logits in STREAM:
+        expected.update(range(N), logits, [0] * N)
+        expected.end_epoch()
+    assert_same(tracker, expected)
+
+
+def by_row(items):
+    """A collator that sorts its items, as those of sequences do by length."""
+    items = sorted(items, key=lambda item: item["row"])
+    batch = {name: torch.tensor([item[name] for item in items]) for name in ("row", "index")}
+    return {**batch, "labels": torch.tensor([item["label"] for item in items])}
+
+
+def test_a_column_called_index_that_holds_the_positions_is_followed_too():
+    model, tracker = Replay(), ExampleTracker(N)
+    items = [{**item, "index": item["row"]} for item in ITEMS]
+    args = arguments(remove_unused_columns=False)
+
+    TrackedTrainer(tracker=tracker, model=model, args=args, train_dataset=items, data_collator=by_row).train()
+
+    assert_same(tracker, model.plain())
+
+
+def test_an_evaluation_set_with_an_index_is_evaluated():
+    args = arguments(remove_unused_columns=False, num_train_epochs=1, eval_strategy="epoch")
+    data = with_index([{"row": item["row"], "label": item["label"]} for item in ITEMS])
+    tracker = ExampleTracker(N)
+
+    TrackedTrainer(tracker=tracker, model=Replay(), args=args, train_dataset=data, eval_dataset=data).train()
+
+    assert tracker.trajectory("visits").tolist() == [[1] * N]
+
+
+def smoothed(outputs, labels):
+    return nn.functional.cross_entropy(outputs["logits"], labels, label_smoothing=0.2)
+
+
+class OwnLoss:
+    """Overrides without a call of super, as they are written for a Trainer."""
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        with torch.no_grad():
+            model(**inputs)  # a first look, which does not count
+        outputs = model(**inputs)
+        loss = smoothed(outputs, inputs["labels"])
+        return (loss, outputs) if return_outputs else loss
+
+
+class LossAlone:
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        return smoothed(model(**inputs), inputs["labels"])
+
+
+class Calling:
+    def compute_loss(self, model, inputs, *args, **kwargs):
+        return super().compute_loss(model, inputs, *args, **kwargs)
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["before TrackedTrainer", "behind TrackExamples"])
+@pytest.mark.parametrize("own", [OwnLoss, LossAlone, Calling])
+def test_a_compute_loss_of_ones_own_is_recorded_wherever_it_is_defined(own, first):
+    if first:
+        kind = type("Mine", (own, TrackedTrainer), {})
+    else:
+        kind = type("Mine", (TrackExamples, type("Own", (own, transformers.Trainer), {})), {})
+    tracker = ExampleTracker(N)
+
+    train(Constant(), tracker, kind=kind)
+
+    assert tracker.trajectory("visits").tolist() == [[1] * N] * EPOCHS
+    log_odds = STREAM[0] - np.log(np.exp(STREAM[0]).sum(axis=1, keepdims=True))
+    expected = -log_odds[np.arange(N), LABELS]
+    np.testing.assert_allclose(tracker.trajectory("loss"), [expected] * EPOCHS, rtol=1e-6)
+
+
+class Constant(nn.Module):
+    """Answers from the stream's first epoch, and takes whatever else it is given."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros((), dtype=torch.float64))
+
+    def forward(self, row, labels=None, **_):
+        logits = torch.from_numpy(STREAM[0, row.numpy()]) + 0 * self.weight
+        if not torch.is_grad_enabled():
+            return {"loss": logits.mean(), "logits": logits + 1e3 * torch.eye(CLASSES)[0]}
+        return {"loss": nn.functional.cross_entropy(logits, labels), "logits": logits}
 
 
 def test_steps_that_end_in_mid_epoch_leave_a_short_epoch():
@@ -482,16 +588,27 @@ def test_a_column_called_index_that_holds_something_else_is_refused():
         train(Replay(), data=items, remove_unused_columns=False)
 
 
-def test_a_compute_loss_that_hides_its_outputs_is_refused():
-    class Hiding(transformers.Trainer):
-        def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-            return model(**inputs)["loss"]
+class OwnTraining(TrackedTrainer):
+    def training_step(self, model, inputs, num_items_in_batch=None):
+        loss = self.compute_loss(model, {name: inputs[name] for name in ("row", "labels")})
+        self.accelerator.backward(loss)
+        return loss.detach()
 
-    class Tracked(TrackExamples, Hiding):
-        pass
 
-    with pytest.raises(TypeError, match="must return \\(loss, outputs\\) when called with return_outputs=True"):
-        train(Replay(), kind=Tracked)
+class WithoutTheModel(TrackedTrainer):
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        return model.forward(**inputs)["loss"]
+
+
+@pytest.mark.parametrize("kind", [OwnTraining, WithoutTheModel])
+def test_an_override_that_keeps_the_batches_from_the_tracker_is_refused_at_the_first_step(kind):
+    model, tracker = Replay(), ExampleTracker(N, run="run")
+
+    with pytest.raises(ProbeError, match=r"a training step recorded no batch.*class Mine\(TrackExamples, MyTrainer\)"):
+        train(model, tracker, kind=kind)
+
+    assert len(model.calls) == 1
+    assert open_run("run").status == "failed"
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch):

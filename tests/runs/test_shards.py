@@ -3,6 +3,7 @@
 import json
 import subprocess
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ import pytest
 
 from probes import open_run
 from probes.errors import ProbeError, ProbeWarning, RunExistsError
-from probes.runs import trajectories
+from probes.runs import shards, trajectories
 from probes.runs import writer as writer_module
 from probes.runs.writer import RunWriter
 
@@ -160,7 +161,7 @@ def test_closing_adds_up_what_the_ranks_counted(tmp_path):
     assert open_run(tmp_path / "run").meta["nonfinite_visits"] == 6
 
 
-def test_a_missing_rank_is_named_and_the_whole_epochs_are_kept(tmp_path, no_wait):
+def test_a_missing_rank_is_named_once_and_the_whole_epochs_are_kept(tmp_path, no_wait, monkeypatch):
     first, second = launch(tmp_path / "run")
     for epoch in (1, 2, 3, 4):
         first.write_epoch(epoch, columns([0, 2]))
@@ -169,6 +170,10 @@ def test_a_missing_rank_is_named_and_the_whole_epochs_are_kept(tmp_path, no_wait
 
     with pytest.warns(ProbeWarning, match="missing rank 1 in epochs 2, 4"):
         first.finish("complete")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        open_run(tmp_path / "run")  # once in a process is enough
+    monkeypatch.setattr(shards, "_told", set())  # as in another process
     with pytest.warns(ProbeWarning, match="missing rank 1 in epochs 2, 4"):
         run = open_run(tmp_path / "run")
 
@@ -195,6 +200,66 @@ def test_closing_waits_for_a_rank_that_is_late(tmp_path, monkeypatch):
     first.finish("complete")
 
     assert open_run(tmp_path / "run").trajectory("visits").tolist() == [[1, 1, -1, -1, -1, -1]]
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Time that passes by sleeping alone, ten times as fast; what happens at a second of it can be put in."""
+    events = {}
+    now = [0.0]
+
+    def sleep(seconds):
+        now[0] += 10 * seconds
+        events.pop(round(now[0]), lambda: None)()
+
+    monkeypatch.setattr(shards, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=sleep))
+    return events
+
+
+def test_a_wait_that_is_not_short_is_told_of_once(tmp_path, clock):
+    first, second = launch(tmp_path / "run")
+    for epoch in (1, 2):
+        first.write_epoch(epoch, columns([0]))
+    second.write_epoch(1, columns([1]))
+    clock[20] = lambda: second.write_epoch(2, columns([1]))
+
+    with pytest.warns(ProbeWarning) as told:
+        first.finish("complete")
+
+    assert [str(warning.message) for warning in told] == [
+        f"{tmp_path / 'run'}: waiting for the shards of rank 1 in epoch 2, 60 s at most."
+    ]
+    assert open_run(tmp_path / "run").closed_epochs == [1, 2]
+
+
+def test_a_short_wait_is_silent(tmp_path, clock):
+    first, second = launch(tmp_path / "run")
+    first.write_epoch(1, columns([0]))
+    clock[1] = lambda: second.write_epoch(1, columns([1]))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        first.finish("complete")
+
+
+def test_another_rank_waits_for_rank_0_to_close(tmp_path, clock):
+    first, second = launch(tmp_path / "run")
+    second.write_epoch(1, columns([1]))
+    clock[20] = lambda: (first.write_epoch(1, columns([0])), first.finish("complete"))
+
+    with pytest.warns(ProbeWarning, match="waiting for rank 0 to close it, 90 s at most"):
+        shards.wait_for_merge(tmp_path / "run", first.meta["launch_id"], 90)
+
+    assert open_run(tmp_path / "run").closed_epochs == [1]
+
+
+def test_another_rank_does_not_wait_for_ever_nor_for_another_launch(tmp_path, clock):
+    first, _ = launch(tmp_path / "run")
+    clock[91] = lambda: pytest.fail("waits on")
+
+    shards.wait_for_merge(tmp_path / "run", "another", 90)
+    with pytest.warns(ProbeWarning, match="waiting for rank 0"):
+        shards.wait_for_merge(tmp_path / "run", first.meta["launch_id"], 90)
 
 
 def test_a_merged_file_stands_beside_shards_that_a_crash_left(tmp_path):
