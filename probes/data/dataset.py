@@ -39,6 +39,7 @@ class Dataset:
         value_range: raw values that are shown as black and as white.
         paths: str, (N,); files of the training examples; None where they have none.
         other_ids: of original training rows that are not in `train`: held out by the split, or left out since.
+        part_ids: of the examples of a validation and a test part that the data brought along, as an audit names them.
         corruption: str, (N,); kind of noise drawn for each training example, "" for none.
         notes: what the user should know of how the data were read.
     """
@@ -59,6 +60,7 @@ class Dataset:
     value_range: tuple[float, float] = (0.0, 1.0)
     paths: np.ndarray | None = None
     other_ids: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    part_ids: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     corruption: np.ndarray | None = None
     notes: list[str] = field(default_factory=list)
 

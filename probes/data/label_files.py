@@ -119,7 +119,7 @@ class _Names:
         name = self.column(*_NAMES)
         wanted = _text(self._frame[name])
         places = self._places(name)
-        others = set() if name == "example" else set(map(_plain, self._dataset.other_ids))
+        others = set() if name == "example" else self._ids_elsewhere()
         found = np.array([places.get(value, -1) for value in wanted], dtype=np.int64)
         unknown = [value for value, position in zip(wanted, found, strict=True) if position < 0 and value not in others]
         if unknown:
@@ -130,6 +130,9 @@ class _Names:
             twice = inside[np.bincount(inside)[inside] > 1][0]
             raise ConfigError(f"{self._path} names the example {self._dataset.ids[twice]!s} more than once.")
         return found
+
+    def _ids_elsewhere(self) -> set[str]:
+        return {_plain(value) for ids in (self._dataset.other_ids, self._dataset.part_ids) for value in ids}
 
     def meant(self) -> np.ndarray:
         """Which rows a file of decisions or flags asks to act on; all rows of any other: bool, (rows,)."""

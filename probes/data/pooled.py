@@ -15,10 +15,10 @@ from probes.data.datasets import DEFAULT_ROOT, _read, check_dataset
 from probes.data.examples import ExampleSet
 from probes.data.label_files import _Names
 from probes.data.lazy_images import LazyPictures
-from probes.data.source import Encoded, Part, Source, assemble
+from probes.data.source import Encoded, Part, assemble, pooled_ids
 from probes.errors import ConfigError
 
-__all__ = ["load_pooled", "pooled_ids", "some_given_labels"]
+__all__ = ["load_pooled", "some_given_labels"]
 
 _TABLES = (".csv", ".parquet")
 
@@ -53,21 +53,6 @@ def load_pooled(
     nothing = whole.take(np.empty(0, dtype=np.int64))
     encode = None if source.encode is None else _encode_first(source.encode)
     return assemble(replace(source, train=whole, validation=nothing, test=nothing, encode=encode), split_seed=0)
-
-
-def pooled_ids(source: Source) -> np.ndarray:
-    """The ids of all parts, one after the other: int64 or str, (N,), unique.
-
-    Where parts count their rows anew, those of validation and test carry the name of their part: `test/17`.
-    """
-    parts = {"train": source.train, "validation": source.validation, "test": source.test}
-    there = {name: part.ids for name, part in parts.items() if part is not None}
-    ids = np.concatenate([values.astype(object) for values in there.values()])
-    if len({str(value) for value in ids}) < len(ids):
-        named = [[f"{name}/{value}" if name != "train" else str(value) for value in there[name]] for name in there]
-        return np.array([value for part in named for value in part], dtype=object)
-    whole = all(values.dtype.kind in "iu" for values in there.values())
-    return ids.astype(np.int64) if whole else np.array([str(value) for value in ids], dtype=object)
 
 
 def some_given_labels(path: Path | str, dataset: Dataset) -> Dataset:

@@ -14,7 +14,7 @@ from probes.data.lazy_images import LazyImages, LazyPictures
 from probes.data.splits import split_rows
 from probes.data.standardise import FeatureScale, PixelScale
 
-__all__ = ["Encoded", "Part", "Source", "assemble"]
+__all__ = ["Encoded", "Part", "Source", "assemble", "pooled_ids"]
 
 _SAMPLE = 5_000  # images decoded to measure the mean and sd of a folder that is read lazily
 
@@ -91,6 +91,21 @@ class Source:
     notes: list[str] = field(default_factory=list)
 
 
+def pooled_ids(source: Source) -> np.ndarray:
+    """The ids of all parts, one after the other: int64 or str, (N,), unique.
+
+    Where parts count their rows anew, those of validation and test carry the name of their part: `test/17`.
+    """
+    parts = {"train": source.train, "validation": source.validation, "test": source.test}
+    there = {name: part.ids for name, part in parts.items() if part is not None}
+    ids = np.concatenate([values.astype(object) for values in there.values()])
+    if len({str(value) for value in ids}) < len(ids):
+        named = [[f"{name}/{value}" if name != "train" else str(value) for value in there[name]] for name in there]
+        return np.array([value for part in named for value in part], dtype=object)
+    whole = all(values.dtype.kind in "iu" for values in there.values())
+    return ids.astype(np.int64) if whole else np.array([str(value) for value in ids], dtype=object)
+
+
 def assemble(source: Source, split_seed: int) -> Dataset:
     """Split, standardise by the training examples, and number them.
 
@@ -123,6 +138,7 @@ def assemble(source: Source, split_seed: int) -> Dataset:
         kind=source.kind,
         paths=parts[0].paths,
         other_ids=source.train.ids[np.concatenate([validation, test])],
+        part_ids=pooled_ids(source)[len(source.train.ids) :],
         notes=source.notes + notes,
         **(_table(parts, flags) if source.kind == "table" else _pixels(source.kind, parts)),
     )

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from probes.data.pooled import load_pooled, pooled_ids, some_given_labels
-from probes.data.source import Part, Source
+from probes.data import exclude, load_dataset
+from probes.data.pooled import load_pooled, some_given_labels
+from probes.data.source import Part, Source, pooled_ids
 from probes.errors import ConfigError
 
 
@@ -71,3 +73,23 @@ def test_unknown_examples_in_a_file_are_refused(tmp_path):
 
     with pytest.raises(ConfigError, match="unknown examples by id: 5000"):
         some_given_labels(tmp_path / "labels.csv", load_pooled("digits"))
+
+
+def test_what_an_audit_names_of_parts_of_their_own_is_known_to_exclude(tmp_path):
+    """Rows of a test part are counted anew, so that an audit names them test/0, test/1, ..."""
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 40), ("test", 10)):
+        for label in ("cat", "dog"):
+            folder = tmp_path / "pets" / part / label
+            folder.mkdir(parents=True)
+            for number in range(count // 2):
+                Image.fromarray(rng.integers(0, 255, (8, 8), dtype=np.uint8)).save(folder / f"{number}.png")
+    whole = load_pooled(f"folder:{tmp_path / 'pets'}")
+    lines = [f"{name},{flag}" for name, flag in zip(whole.ids, [True] * 3 + [False] * 46 + [True], strict=True)]
+    (tmp_path / "issues.csv").write_text("id,is_label_issue\n" + "\n".join(lines) + "\n")
+
+    data = load_dataset(f"folder:{tmp_path / 'pets'}")
+    cleaned = exclude(data, tmp_path / "issues.csv")
+
+    assert len(whole.ids) == 50
+    assert len(data.train) - len(cleaned.train) == len(set(whole.ids[:3]) & set(data.ids)) > 0
