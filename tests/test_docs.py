@@ -14,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+LONG = ("audit.md", "command-line.md", "distributed.md", "probes.md", "summary.md", "format.md")  # `make test-all`
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
@@ -65,7 +66,11 @@ def run_both_sides(diff, guide):
     assert printed[0] == printed[1] != ""
 
 
-@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "guide",
+    [pytest.param(path, marks=pytest.mark.slow if path.name in LONG else ()) for path in GUIDES],
+    ids=lambda path: path.name,
+)
 def test_every_code_block_runs(guide, shell):
     names = {}
     for language, block in BLOCK.findall(guide.read_text()):

@@ -1,6 +1,5 @@
 """docs/performance.md says what was measured, and no more."""
 
-import json
 import re
 
 import pytest
@@ -18,8 +17,8 @@ def test_the_page_is_what_the_measurements_say(write_page):
 def test_every_figure_is_on_the_page_once(write_page):
     rows = re.findall(r"^\| (.*?) \| \S+ \|", write_page.PAGE.read_text(), re.MULTILINE)
 
-    for path in write_page.RESULTS.glob("*.json"):
-        for what in json.loads(path.read_text())["what"].values():
+    for result in write_page.saved().values():
+        for what in result["what"].values():
             assert rows.count(what) == 1, what
 
 
