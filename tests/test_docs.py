@@ -14,7 +14,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-LONG = ("audit.md", "command-line.md", "distributed.md", "probes.md", "summary.md", "format.md")  # `make test-all`
+LONG = {  # with the slow tests: `make test-all`
+    f"{name}.md"
+    for name in ("audit", "command-line", "data", "distributed", "format", "probes", "scores", "summary", "transformers")
+}
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
