@@ -14,10 +14,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-LONG = {  # with the slow tests: `make test-all`
-    f"{name}.md"
-    for name in ("audit", "command-line", "data", "distributed", "format", "probes", "scores", "summary", "transformers")
-}
+# With the slow tests: `make test-all`.
+_LONG = ("audit", "command-line", "data", "distributed", "format", "probes", "scores", "summary", "transformers")
+LONG = {f"{name}.md" for name in _LONG}
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
