@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,8 +22,7 @@ from probes.trackers.batch_form import (
 __all__ = ["Batch", "check_batch", "check_index", "check_range", "on_accelerator", "to_array"]
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """One checked batch.
 
     Attributes:
@@ -97,9 +95,10 @@ def to_array(value: Any, name: str) -> np.ndarray:
         TypeError: it is none of these.
     """
     if hasattr(value, "detach"):  # torch, without importing it
-        if value.element_size() < 4 and value.is_floating_point():
+        if value.dtype.itemsize < 4 and value.is_floating_point():
             value = value.detach().float()  # numpy has no bfloat16, and float16 is too coarse to exponentiate
-        return np.asarray(value.numpy(force=True))  # detached, on the CPU
+        array: np.ndarray = value.numpy(force=True)  # detached, on the CPU
+        return array
     if hasattr(value, "__dlpack__") and not isinstance(value, np.ndarray):
         try:
             return np.from_dlpack(value)
@@ -146,7 +145,9 @@ def check_index(index: Any, positions: Mapping[Any, int] | None) -> np.ndarray:
             return np.fromiter((positions[name] for name in names), np.int64, len(names))
         except KeyError as error:
             raise IndexError(f"id {error.args[0]!r} is not among the ids given to ExampleTracker.") from None
-    found = np.atleast_1d(to_array(index, "index"))
+    found = to_array(index, "index")
+    if found.ndim == 0:
+        found = found.reshape(1)
     if found.size == 0:
         found = found.astype(np.int64)
     check_index_form(found.dtype.kind, found.dtype, found.shape)
