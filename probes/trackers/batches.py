@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,8 @@ from probes.trackers.batch_form import (
 __all__ = ["Batch", "check_batch", "check_index", "check_range", "on_accelerator", "to_array"]
 
 
-class Batch(NamedTuple):
+@dataclass(slots=True)
+class Batch:
     """One checked batch.
 
     Attributes:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from probes.errors import ConfigError, unknown_name
-from probes.signals import signals
 from probes.trackers.batches import Batch, check_batch, on_accelerator
 from probes.trackers.epoch_buffer import EpochBuffer
+from probes.trackers.held_batches import HeldBatches
 from probes.trackers.labels import Labels
 
 if TYPE_CHECKING:
@@ -52,16 +52,18 @@ class EpochRecorder:
         self._ignore_index = ignore_index
         self._device = _accelerator(device)
         self._placed = device is not None
-        self._buffer: EpochBuffer | DeviceEpoch = EpochBuffer(num_examples)
+        self._buffer: EpochBuffer | DeviceEpoch
+        self._start(EpochBuffer(num_examples))
 
     @property
     def open(self) -> bool:
         """Whether a batch has come since the last `take`."""
-        return self._buffer.open
+        return self._buffer.open or len(self._held) > 0
 
     @property
     def nonfinite_visits(self) -> int:
         """Visits without signals, of all epochs."""
+        self._held.flush()
         return self._buffer.nonfinite_visits
 
     @nonfinite_visits.setter
@@ -116,31 +118,37 @@ class EpochRecorder:
         if not isinstance(batch, Batch):
             self._on_device().update(batch, among)
             return
-        assert isinstance(self._buffer, EpochBuffer)
         self._labels.learn(batch.index, batch.targets)
         if len(batch.index):
-            self._buffer.write(batch.index, signals(batch.logits, batch.targets))
+            self._held.add(batch)
 
     def take(self) -> tuple[dict[str, np.ndarray], ValueError | IndexError | None]:
         """See `EpochBuffer.take`; and what was wrong with the first bad batch on a device, if there was one."""
+        self._held.flush()
         self.learn_labels()
         error = None if isinstance(self._buffer, EpochBuffer) else self._buffer.pop_error()
         return self._buffer.take(), error
 
     def state(self) -> dict[str, np.ndarray]:
         """See `EpochBuffer.state`."""
+        self._held.flush()
         return self._buffer.state()
 
     def put(self, columns: dict[str, np.ndarray], nonfinite_visits: int) -> None:
         """Make a saved epoch the open one; the labels are as the tracker has them now."""
-        self._buffer = EpochBuffer(self._num_examples)  # the next batch takes it to its device
-        self._buffer.put(columns)
-        self._buffer.nonfinite_visits = nonfinite_visits
+        buffer = EpochBuffer(self._num_examples)
+        buffer.put(columns)
+        buffer.nonfinite_visits = nonfinite_visits
+        self._start(buffer)  # the next batch takes it to its device
 
     def learn_labels(self) -> None:
         """Tell the tracker the given labels that a device has learned."""
         if not isinstance(self._buffer, EpochBuffer):
             self._labels.given[:] = self._buffer.given()
+
+    def _start(self, buffer: EpochBuffer) -> None:
+        """Go on with this buffer, and nothing held."""
+        self._buffer, self._held = buffer, HeldBatches(buffer)
 
     def _on_device(self) -> DeviceEpoch:
         if isinstance(self._buffer, EpochBuffer):
@@ -148,7 +156,7 @@ class EpochRecorder:
 
             assert self._device is not None
             there = DeviceEpoch(self._num_examples, self._device, self._labels.given, self._ignore_index)
-            there.put(self._buffer.state())
+            there.put(self.state())
             there.nonfinite_visits = self._buffer.nonfinite_visits
             self._buffer = there
         return self._buffer

@@ -478,3 +478,15 @@ def test_a_dropped_tracker_lets_go_of_its_run(tmp_path):
 def test_what_is_no_state_is_one_line(state, error, message):
     with pytest.raises(error, match=message):
         ExampleTracker(2).load_state_dict(state)
+
+
+def test_what_is_recorded_does_not_change_with_the_arrays_it_came_from():
+    tracker = ExampleTracker(2)
+    index, logits, targets = torch.tensor([0, 1]), torch.tensor([[3.0, 0.0], [0.0, 1.0]]), torch.tensor([0, 1])
+
+    tracker.update(index, logits, targets)
+    logits.zero_()
+    index.fill_(1)
+    tracker.end_epoch()
+
+    assert tracker.trajectory("margin").tolist() == [[3.0, 1.0]]
