@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ __all__ = ["FLOAT_SIGNALS", "Signals", "signals"]
 
 FLOAT_SIGNALS = ("loss", "margin", "entropy", "el2n")
 _BLOCK = 2**17  # logits at a time: what one pass leaves in the cache the next one reads
+_thread = threading.local()
 
 
 class Signals(NamedTuple):
@@ -76,10 +78,9 @@ def _passes(
     logits: np.ndarray, largest: np.ndarray, first: np.ndarray, at_target: np.ndarray
 ) -> tuple[np.ndarray, ...]:
     """All that takes passes over the logits, by blocks that stay in the cache; what `_block` returns, of all rows."""
-    size = max(1, _BLOCK // logits.shape[1])
-    if len(logits) <= size:
-        return _block(logits, largest, first, at_target, np.empty_like(logits), np.empty_like(logits))
-    shifted, other = np.empty_like(logits[:size]), np.empty_like(logits[:size])
+    columns = logits.shape[1]
+    size = max(1, min(_BLOCK // columns, len(logits)))
+    shifted, other = _scratch(size, columns, logits.dtype)
     parts = []
     for start in range(0, len(logits), size):
         rows = slice(start, start + size)
@@ -87,7 +88,16 @@ def _passes(
         parts.append(
             _block(logits[rows], largest[rows], first[:n], at_target[rows] - first[start], shifted[:n], other[:n])
         )
-    return tuple(np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return parts[0] if len(parts) == 1 else tuple(np.concatenate(found) for found in zip(*parts, strict=True))
+
+
+def _scratch(rows: int, columns: int, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+    """Two arrays to compute in, (rows, columns); kept, as the system takes its time to hand out fresh pages."""
+    size = rows * columns
+    kept = getattr(_thread, "kept", None)
+    if kept is None or kept.dtype != dtype or kept.shape[1] < size:
+        kept = _thread.kept = np.empty((2, size), dtype=dtype)
+    return kept[0, :size].reshape(rows, columns), kept[1, :size].reshape(rows, columns)
 
 
 def _block(

@@ -144,3 +144,31 @@ def test_leaves_its_arguments_alone():
     signals(logits, np.array([0, 1]))
 
     assert np.array_equal(logits, before, equal_nan=True)
+
+
+def test_what_an_earlier_call_returned_is_not_written_over():
+    """Calls of one thread compute in the same memory."""
+    rng = np.random.default_rng(0)
+    logits, targets = rng.normal(size=(8, 5)), rng.integers(0, 5, 8)
+    found = signals(logits, targets)
+    before = [values.copy() for values in found]
+
+    signals(rng.normal(size=(8, 5)), targets)
+
+    for values, kept in zip(found, before, strict=True):
+        np.testing.assert_array_equal(values, kept)
+
+
+def test_threads_compute_apart():
+    from concurrent.futures import ThreadPoolExecutor
+
+    rng = np.random.default_rng(0)
+    batches = [(rng.normal(size=(64, 200)), rng.integers(0, 200, 64)) for _ in range(40)]
+    alone = [signals(*batch) for batch in batches]
+
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda batch: signals(*batch), batches))
+
+    for one, other in zip(alone, together, strict=True):
+        for values, expected in zip(other, one, strict=True):
+            np.testing.assert_array_equal(values, expected)
