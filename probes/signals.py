@@ -82,11 +82,11 @@ def _passes(
     size = max(1, min(_BLOCK // columns, len(logits)))
     shifted, other = _scratch(size, columns, logits.dtype)
     parts = []
-    for start in range(0, len(logits), size):
+    for start in range(0, len(logits) or 1, size):
         rows = slice(start, start + size)
         n = len(largest[rows])
         parts.append(
-            _block(logits[rows], largest[rows], first[:n], at_target[rows] - first[start], shifted[:n], other[:n])
+            _block(logits[rows], largest[rows], first[:n], at_target[rows] - start * columns, shifted[:n], other[:n])
         )
     return parts[0] if len(parts) == 1 else tuple(np.concatenate(found) for found in zip(*parts, strict=True))
 
