@@ -25,8 +25,8 @@ TOP = """\
 <!-- Written by benchmarks/write_page.py from benchmarks/results. Edit there. -->
 
 What recording costs, measured by the scripts in `benchmarks/`, each run alone. Rivals take turns in one process, on one
-thread. Every figure is the median of its rounds (seven, of `tracker.py`) with the lower and upper quartile, round by round. A
-target is what we hold ourselves to; where a figure misses it, the table says so.
+thread. Every figure is the median of its rounds (seven, of `tracker.py`) with the lower and upper quartile; a ratio is
+formed round by round. A target is what we hold ourselves to; where a figure misses it, the table says so.
 """
 # benchmark -> (heading, prose, the figures that belong there by the beginnings of their names)
 SECTIONS: Sequence[tuple[str, str, str, tuple[str, ...]]] = (
