@@ -1,6 +1,8 @@
 """`probe train`'s loop against a bare tensor loop and the usual torchvision and DataLoader script, on Fashion-MNIST.
 
 Run alone: python benchmarks/training.py [--json]; needs the data (Debian's dataset-fashion-mnist, or in data/).
+All run on as many threads as torch takes by itself, as a script does. The script loads its data in the process, as
+PyTorch's own introduction does, and once more with two worker processes.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from probes.training.loop import epoch_order, train_epoch
 from probes.training.setup import prepare
 
 EXAMPLES, BATCH, ROUNDS = {"mlp": 20_000, "cnn": 10_000}, 64, 5
+LOADER_WORKERS = (0, 2)
 
 
 class Pictures(Dataset):
@@ -79,12 +82,16 @@ def calls(name: str) -> dict[str, Callable[[], object]]:
         collector.take()
 
     pictures = Pictures(dataset.train, dataset.mean, dataset.sd)
-    loader = DataLoader(pictures, batch_size=BATCH, shuffle=True, num_workers=2)
     plain = build_model(name, input_shape=(1, 28, 28), num_classes=10, width=512, depth=2, seed=0)
+    plain_optimizer = torch.optim.SGD(plain.parameters(), lr=0.05, momentum=0.9)
+    loaders = {
+        f"loader_{workers}_workers": DataLoader(pictures, batch_size=BATCH, shuffle=True, num_workers=workers)
+        for workers in LOADER_WORKERS
+    }
     return {
         "ours": partial(ours, *fresh()),
         "bare": partial(bare_epoch, *fresh(), examples.inputs, examples.given_labels),
-        "loader": partial(loader_epoch, plain, torch.optim.SGD(plain.parameters(), lr=0.05, momentum=0.9), loader),
+        **{kind: partial(loader_epoch, plain, plain_optimizer, loader) for kind, loader in loaders.items()},
         "sweep": partial(sweep, fresh()[0], examples, SignalCollector(EpochBuffer(len(examples)))),
     }
 
@@ -108,14 +115,15 @@ def measured(rounds: int = ROUNDS) -> Iterator[tuple[str, Figure]]:
                 ("at least", 0.9),
             ),
         )
-        yield (
-            f"loader_over_ours_{name}",
-            Figure(
-                f"epoch of the DataLoader script / ours with --measure online: {title}",
-                ratios(times["loader"], times["ours"]),
-                ("at least", 3.0) if name == "mlp" else None,
-            ),
-        )
+        for workers in LOADER_WORKERS:
+            yield (
+                f"loader_{workers}_workers_over_ours_{name}",
+                Figure(
+                    f"epoch of the DataLoader script, {workers} workers / ours with --measure online: {title}",
+                    ratios(times[f"loader_{workers}_workers"], times["ours"]),
+                    ("at least", 3.0) if name == "mlp" else None,
+                ),
+            )
         yield (
             f"sweep_over_epoch_{name}",
             Figure(f"sweep / training epoch: {title}", ratios(times["sweep"], times["bare"]), ("at most", 0.5)),
@@ -123,5 +131,4 @@ def measured(rounds: int = ROUNDS) -> Iterator[tuple[str, Figure]]:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
     run_alone(__doc__, measured)
