@@ -240,6 +240,7 @@ def test_a_short_wait_is_silent(tmp_path, clock):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         first.finish("complete")
+    assert open_run(tmp_path / "run").closed_epochs == [1]
 
 
 def test_another_rank_waits_for_rank_0_to_close(tmp_path, clock):

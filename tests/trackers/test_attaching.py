@@ -289,6 +289,7 @@ def test_nothing_is_said_of_validation_before_training(tracker, own):
         warnings.simplefilter("error")
         tracker.scores()
         tracker.close()
+    assert (tracker.trajectory("visits") == 1).all()
 
 
 # What cannot be used says so
