@@ -45,6 +45,8 @@ METHODS = {
     "aum": "AUM, matched",
     "aum_best": "AUM, best window",
 }
+# read where they end, nothing in them chosen by the truth
+MATCHED = {"self_confidence": "cleanlab", "issues": "cleanlab", "aum": "AUM"}
 
 
 def load(name: str, size: int) -> Dataset:
@@ -200,7 +202,7 @@ def tables(results: list[dict[str, Any]]) -> str:
             f"**{data}**, {first['examples']:,} examples, a network of {first['parameters']:,} parameters, "
             f"{_seeds(seeds)}. Passes x parameters: audit {passes['audit'] * first['parameters']:.2e}, cleanlab "
             f"({first['epochs']} epochs in each of 3 folds) {passes['cleanlab'] * first['parameters']:.2e}, AUM "
-            f"{passes['aum'] * first['parameters']:.2e}.\n\n{_table(here)}"
+            f"{passes['aum'] * first['parameters']:.2e}.\n\n{_table(here)}\n{_standing(summarised(here))}\n"
         )
     return "\n".join(parts)
 
@@ -225,6 +227,27 @@ def _table(results: list[dict[str, Any]]) -> str:
         ]
     )
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _standing(summary: dict[str, dict[str, dict[str, list[float]]]]) -> str:
+    """In how many settings the audit is ahead of every matched row, and to whom it loses the others."""
+    audit = summary["audit"]
+    parts = []
+    for name, words in (("auroc", "AUROC"), ("ap", "average precision")):
+        lost = {}
+        for setting in audit:
+            rivals = [rival for method, rival in MATCHED.items() if _behind(audit, summary[method], setting, name)]
+            if rivals:
+                lost[setting] = " and ".join(dict.fromkeys(rivals))
+        losses = ", ".join(f"{setting} (to {rivals})" for setting, rivals in lost.items())
+        parts.append(
+            f"{words}: ahead in {len(audit) - len(lost)} of {len(audit)}" + f", behind in {losses}" * bool(lost)
+        )
+    return f"Against the matched rows, by {'; by '.join(parts)}."
+
+
+def _behind(audit: dict[str, Any], other: dict[str, Any], setting: str, name: str) -> bool:
+    return statistics.mean(audit[setting][name]) <= statistics.mean(other[setting][name])
 
 
 def _pair(cell: dict[str, list[float]]) -> str:
@@ -269,9 +292,8 @@ def main() -> None:
                 print(json.dumps(key), row["audit"], row["cleanlab"]["self_confidence"][-1], row["seconds"], flush=True)
     if options.write:
         known = json.loads(KEPT.read_text())["results"] if KEPT.exists() else []
-        fresh = {(r["data"], r["kind"], r["share"], r["seed"]) for r in results}
-        results = [r for r in known if (r["data"], r["kind"], r["share"], r["seed"]) not in fresh] + results
-        lines = ",\n".join(json.dumps(_rounded(result)) for result in results)
+        merged = {(r["data"], r["kind"], r["share"], r["seed"]): r for r in [*known, *results]}  # each in its old place
+        lines = ",\n".join(json.dumps(_rounded(result)) for result in merged.values())
         KEPT.write_text(f'{{"machine": {json.dumps(machine())},\n"results": [\n{lines}\n]}}\n', encoding="utf-8")
         results = json.loads(KEPT.read_text(encoding="utf-8"))["results"]
         GUIDE.write_text(filled(GUIDE.read_text(encoding="utf-8"), results), encoding="utf-8")

@@ -1,8 +1,8 @@
 """`probe train`'s loop against a bare tensor loop and the usual torchvision and DataLoader script, on Fashion-MNIST.
 
 Run alone: python benchmarks/training.py [--json]; needs the data (Debian's dataset-fashion-mnist, or in data/).
-All run on as many threads as torch takes by itself, as a script does. The script loads its data in the process, as
-PyTorch's own introduction does, and once more with two worker processes.
+All run on one thread, then on as many as torch takes by itself, as a script does. The script loads its data in the
+process, as PyTorch's own introduction does, and once more with two worker processes.
 """
 
 from __future__ import annotations
@@ -97,37 +97,45 @@ def calls(name: str) -> dict[str, Callable[[], object]]:
 
 
 def measured(rounds: int = ROUNDS) -> Iterator[tuple[str, Figure]]:
+    """Each network on one thread, then on all."""
+    usual = torch.get_num_threads()
+    for threads in dict.fromkeys((1, usual)):
+        torch.set_num_threads(threads)
+        for name in EXAMPLES:
+            yield from _compared(name, threads, rounds)
+
+
+def _compared(name: str, threads: int, rounds: int) -> Iterator[tuple[str, Figure]]:
     """An epoch of each kind in turns."""
-    for name in EXAMPLES:
-        kinds = calls(name)
-        times: dict[str, list[float]] = {kind: [] for kind in kinds}
-        for round_ in range(rounds + 1):
-            for kind, call in kinds.items():
-                taken = seconds(call)
-                if round_ > 0:  # the first one warms up caches
-                    times[kind].append(taken)
-        title = f"{name}, {EXAMPLES[name]:,} images"
+    kinds = calls(name)
+    times: dict[str, list[float]] = {kind: [] for kind in kinds}
+    for round_ in range(rounds + 1):
+        for kind, call in kinds.items():
+            taken = seconds(call)
+            if round_ > 0:  # the first one warms up caches
+                times[kind].append(taken)
+    where = f"{name}, {EXAMPLES[name]:,} images, {threads} thread{'s' * (threads > 1)}"
+    key = f"{name}_{threads}"
+    yield (
+        f"throughput_{key}",
+        Figure(
+            f"throughput, online / bare tensor loop: {where}", ratios(times["bare"], times["ours"]), ("at least", 0.9)
+        ),
+    )
+    for workers in LOADER_WORKERS:
+        kind = f"loader_{workers}_workers"
         yield (
-            f"throughput_{name}",
+            f"{kind}_over_ours_{key}",
             Figure(
-                f"throughput with --measure online / bare tensor loop: {title}",
-                ratios(times["bare"], times["ours"]),
-                ("at least", 0.9),
+                f"epoch of the DataLoader script, {workers} workers / ours: {where}",
+                ratios(times[kind], times["ours"]),
+                ("at least", 3.0) if name == "mlp" else None,
             ),
         )
-        for workers in LOADER_WORKERS:
-            yield (
-                f"loader_{workers}_workers_over_ours_{name}",
-                Figure(
-                    f"epoch of the DataLoader script, {workers} workers / ours with --measure online: {title}",
-                    ratios(times[f"loader_{workers}_workers"], times["ours"]),
-                    ("at least", 3.0) if name == "mlp" else None,
-                ),
-            )
-        yield (
-            f"sweep_over_epoch_{name}",
-            Figure(f"sweep / training epoch: {title}", ratios(times["sweep"], times["bare"]), ("at most", 0.5)),
-        )
+    yield (
+        f"sweep_over_epoch_{key}",
+        Figure(f"sweep / training epoch: {where}", ratios(times["sweep"], times["bare"]), ("at most", 0.5)),
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Write docs/performance.md from the measurements in benchmarks/results.
 
-for name in tracker signals attributions; do
+for name in tracker training signals attributions; do
     python benchmarks/$name.py --json > benchmarks/results/$name.json
 done
 python benchmarks/write_page.py
@@ -25,8 +25,8 @@ TOP = """\
 <!-- Written by benchmarks/write_page.py from benchmarks/results. Edit there. -->
 
 What recording costs, measured by the scripts in `benchmarks/`, each run alone. Rivals take turns in one process, on one
-thread. Every figure is the median of its rounds (seven, of `tracker.py`) with the lower and upper quartile; a ratio is
-formed round by round. A target is what we hold ourselves to; where a figure misses it, the table says so.
+thread unless said. Every figure is the median of its rounds (seven, of `tracker.py`) with the lower and upper quartile;
+a ratio is formed round by round. A target is what we hold ourselves to; where a figure misses it, the table says so.
 """
 # benchmark -> (heading, prose, the figures that belong there by the beginnings of their names)
 SECTIONS: Sequence[tuple[str, str, str, tuple[str, ...]]] = (
@@ -72,6 +72,18 @@ Python's `tracemalloc` counts them, and as the process grew. With `run=None` the
 32 bytes per example and epoch; with a run folder they do not. Writing an epoch copies it for as long as that lasts.
 """,
         ("memory_",),
+    ),
+    (
+        "training",
+        "`probe train` against plain loops",
+        """\
+One epoch of `probe train`'s loop, signals of every example recorded from the training forward pass (`--measure
+online`), against the least a loop over tensors can do, and against the usual script: torchvision's transforms on PIL
+images and a `DataLoader`, in the process as in PyTorch's introduction, or with two workers. On one thread, and on as
+many as torch takes by itself; Fashion-MNIST, batches of 64. A sweep is the extra pass without gradients that
+`--measure sweep`, the default, makes after every epoch.
+""",
+        ("throughput_", "loader_", "sweep_"),
     ),
     (
         "signals",
