@@ -205,6 +205,8 @@ def test_a_signal_ends_the_run_and_keeps_its_epochs(number, code, word):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # whoever runs the suite in the background may ignore SIGINT, and children would inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         for _ in range(600):
