@@ -43,13 +43,14 @@ def checked_methods(methods: str | Iterable[str]) -> tuple[str, ...]:
     """Return the names, each once.
 
     Raises:
-        ConfigError: an unknown name; the nearest is suggested.
+        ConfigError: an unknown name; the nearest is suggested, and all are listed.
         ValueError: no name.
     """
     names = tuple(dict.fromkeys([methods] if isinstance(methods, str) else methods))
     for name in names:
         if name not in METHODS:
-            raise unknown_name("attribution method", name, METHODS)
+            nearest = unknown_name("attribution method", name, METHODS)
+            raise ConfigError(f"{str(nearest).partition(' Choose from')[0]} There are {', '.join(METHODS)}.")
     if not names:
         raise ValueError(f"methods must name at least one of {', '.join(METHODS)}, got none.")
     return names

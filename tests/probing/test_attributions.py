@@ -200,8 +200,13 @@ def test_a_model_may_change_its_input_in_place(examples, linear):
 
 
 def test_an_unknown_method_is_refused_with_the_nearest_name():
-    with pytest.raises(ProbeError, match=r"^unknown attribution method 'salience'\. Did you mean 'saliency'\?$"):
+    known = r"There are saliency, integrated_gradients, input_x_gradient, grad_cam\.$"
+    with pytest.raises(
+        ProbeError, match=r"^unknown attribution method 'salience'\. Did you mean 'saliency'\? " + known
+    ):
         Attributions(["salience"])
+    with pytest.raises(ProbeError, match=r"^unknown attribution method 'xyz'\. " + known):
+        Attributions(["xyz"])
 
 
 @pytest.mark.parametrize(
