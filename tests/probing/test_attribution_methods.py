@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.functional import conv2d, relu
 from torch.utils.checkpoint import checkpoint
 
-from probes import ProbeError
+from probes import AttributionTracker, ProbeError
 from probes.data import ExampleSet
 from probes.probing import Attributions, ProbeContext
 from probes.probing.attribution_methods import METHODS
@@ -134,6 +134,17 @@ def test_signed_maps_are_linear_in_the_logit(images, method):
     np.testing.assert_allclose(
         maps_of(difference, one, method)[3, "given"], apart[3, "given"] - apart[3, "true"], rtol=1e-3, atol=1e-5
     )
+
+
+def test_a_tracker_records_every_method(images):
+    tracker = AttributionTracker(images, methods=METHODS)
+    tracker.record(convolutional(), 1)
+
+    frames = tracker.frames
+    assert frames.groupby("method", sort=False).size().to_dict() == dict.fromkeys(METHODS, 8)
+    assert set(frames["map"].map(len)) == {96}
+    assert json.loads(frames.attrs["methods"]) == list(METHODS)
+    assert json.loads(frames.attrs["grad_cam_layer"]) == "3"
 
 
 # which example, which others
