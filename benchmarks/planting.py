@@ -1,4 +1,4 @@
-"""Whether `probe audit --plant` finds as large a share of its planted errors as the audit finds of those that were there.
+"""Whether `probe audit --plant` finds as large a share of its planted errors as the audit does of those already there.
 
 Run alone: python benchmarks/planting.py --data digits --data fashion-mnist --seeds 0,1,2 [--write]
 
