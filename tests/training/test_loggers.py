@@ -107,6 +107,7 @@ def test_overwriting_a_run_leaves_no_curve_of_the_old_one(tmp_path):
 
     run = train(TrainConfig(**SMALL, log="tensorboard"), tmp_path / "run", overwrite=True)
 
+    assert len(list((run.path / "logs").iterdir())) == 1
     assert_told(in_tensorboard(run), run)
 
 
@@ -183,7 +184,7 @@ def test_two_halves_of_an_epoch_add_up_to_the_whole(monkeypatch):
         part = {name: values[half] for name, values in columns.items()}
         group_metrics(part, groups, given, truth, several=True)
     monkeypatch.setattr("probes.training.group_metrics.add_up", lambda _: np.add(*sums).tolist())
-    together = group_metrics(columns, groups, given, truth, several=True)
+    together = group_metrics(part, groups, given, truth, several=True)
 
     assert [row["group"] for row in together] == ["train/all", "train/noisy"]  # nobody belongs to the third
     for one, other in zip(whole, together, strict=True):
