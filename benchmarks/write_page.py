@@ -156,7 +156,7 @@ def page(results: Mapping[str, Mapping[str, Any]]) -> str:
 def planting(result: Mapping[str, Any]) -> str:
     """Markdown: share found of what was wrong and of what was planted, in the mean over seeds."""
     rows = [
-        "| data, share of wrong labels | seeds | wrong labels found | planted found | less | planted, but right | "
+        "| data, share of wrong labels | seeds | others found | planted found | less | planted, but right | "
         "found of the other planted |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
