@@ -57,6 +57,8 @@ class RunLockedError(ProbeError):
 class MissingDependencyError(ProbeError):
     """An optional package is not installed; the message names the extra to install."""
 
+    exit_code = 2
+
 
 def cannot_write(path: object, error: OSError) -> ProbeError:
     """The error for a file that cannot be written: a bad path is a usage error, a full disk a failure."""

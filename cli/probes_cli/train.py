@@ -12,7 +12,7 @@ import click
 
 from probes.errors import ProbeError, RunExistsError
 from probes.trackers.distributed import launched_rank
-from probes.training import MEASURES, OPTIMIZERS, SCHEDULES, TrainConfig
+from probes.training import LOGGERS, MEASURES, OPTIMIZERS, SCHEDULES, TrainConfig
 from probes_cli.exits import interrupt_code, speechless_rank
 from probes_cli.findings import findings
 from probes_cli.options import EPOCH_LIST, SEEDS, SectionedCommand, option
@@ -131,6 +131,13 @@ FILE = click.Path(exists=True, dir_okay=False)
     type=EPOCH_LIST,
     show_default="0, 1, 2, 5, 10, ..., last",
     help="When the weights are kept.",
+)
+@option(
+    "Recording",
+    "--log",
+    multiple=True,
+    metavar=_one_of(LOGGERS),
+    help="Send each epoch's accuracies and losses there, too (repeatable).",
 )
 @option("Running", "--out", type=click.Path(path_type=Path), show_default="a fresh one in runs/", help="Run folder.")
 @option("Running", "--overwrite", is_flag=True, help="Replace a run that is already there.")

@@ -14,6 +14,7 @@ __all__ = [
     "EXAMPLES",
     "FORMAT_VERSION",
     "LOCK",
+    "LOGS",
     "METRICS",
     "ONLINE_TRAJECTORIES",
     "OWN",
@@ -43,9 +44,13 @@ TRAJECTORIES = "trajectories"
 ONLINE_TRAJECTORIES = "trajectories-online"
 PROBES = "probes"
 CHECKPOINTS = "checkpoints"
+LOGS = "logs"
 REPORT = "report.html"
 OWN = frozenset(
-    (RUN_JSON, CHECKSUMS, EXAMPLES, METRICS, THUMBNAILS, TRAJECTORIES, ONLINE_TRAJECTORIES, PROBES, CHECKPOINTS, REPORT)
+    (
+        *(RUN_JSON, CHECKSUMS, EXAMPLES, METRICS, THUMBNAILS, TRAJECTORIES, ONLINE_TRAJECTORIES),
+        *(PROBES, CHECKPOINTS, LOGS, REPORT),
+    )
 )
 
 _EPOCH_FILE = re.compile(r"epoch-(\d{5,})\.parquet")

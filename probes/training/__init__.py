@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from probes.training.config import MEASURES, TrainConfig, log_spaced_epochs
+from probes.training.loggers import LOGGERS
 from probes.training.progress import EpochProgress
 from probes.training.schedules import OPTIMIZERS, SCHEDULES
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from probes.training.resuming import is_finished, resumed_config
 
 __all__ = [
+    "LOGGERS",
     "MEASURES",
     "OPTIMIZERS",
     "SCHEDULES",

@@ -12,6 +12,7 @@ from typing import Any
 from probes.data import check_dataset, check_noise, check_shares, parse_shares
 from probes.errors import ConfigError, unknown_name
 from probes.models import check_model
+from probes.training.loggers import LOGGERS
 from probes.training.schedules import OPTIMIZERS, SCHEDULES
 
 __all__ = ["MEASURES", "TrainConfig", "log_spaced_epochs"]
@@ -72,6 +73,7 @@ class TrainConfig:
         probe: names of probes to record beside `attributions`; "none" records none at all.
         probe_epochs: epochs at which probes measure; None stands for `log_spaced_epochs`.
         checkpoint_epochs: epochs at which the weights are kept; None stands for `log_spaced_epochs`.
+        log: names of LOGGERS that are told each epoch's accuracies and losses.
         device: "auto", or a device of PyTorch, such as "cpu" or "cuda:1".
         threads: CPU threads; None picks what is fastest at this size.
 
@@ -116,6 +118,7 @@ class TrainConfig:
     probe: tuple[str, ...] = ()
     probe_epochs: tuple[int, ...] | None = None
     checkpoint_epochs: tuple[int, ...] | None = None
+    log: tuple[str, ...] = ()
     device: str = "auto"
     threads: int | None = None
 
@@ -137,7 +140,7 @@ class TrainConfig:
             if getattr(self, name) is not None:
                 self._set(name, os.fspath(getattr(self, name)))
         self._set("dataset", os.fspath(self.dataset))
-        for name in ("probe", "corrupt"):
+        for name in ("probe", "corrupt", "log"):
             self._set(name, _texts(getattr(self, name)))
         self._check()
 
@@ -184,6 +187,7 @@ class TrainConfig:
             ("schedule", self.schedule, SCHEDULES),
             ("measure", self.measure, MEASURES),
             *(("probe", name, PROBES) for name in self.probe if name != "none"),
+            *(("logger", name, LOGGERS) for name in self.log),
         )
         for kind, value, known in names:
             if value not in set(known):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +23,7 @@ from probes.trackers.distributed import Rank, open_together, wait_for_all
 from probes.training.augmentation import Augmentation, epoch_seed
 from probes.training.config import TrainConfig
 from probes.training.distributed import global_loss, process_group, shared_batches, shared_model
+from probes.training.loggers import EpochLog
 from probes.training.optimization import configured_optimizer
 from probes.training.progress import EpochProgress
 from probes.training.recording import Recorder
@@ -184,13 +186,15 @@ def _create(
 
 def _train(setup: Setup, writer: RunWriter, on_epoch: OnEpoch | None, rank: Rank | None, start: Start) -> Run:
     status: Literal["complete", "interrupted", "failed"] = "failed"
-    recorder = None
+    recorder = log = None
     try:
         optimizer = configured_optimizer(setup.model, setup.config)
         restore(start, setup.model, optimizer)
         recorder = Recorder(setup, optimizer, writer, rank, start)
+        if setup.config.log and (rank is None or rank.rank == 0):
+            log = EpochLog(setup.config.log, writer.path, asdict(setup.config), start.epoch + 1)
         with using_threads(setup.threads):
-            _run(setup, optimizer, recorder, on_epoch, rank, start)
+            _run(setup, optimizer, recorder, log, on_epoch, rank, start)
         status = "complete"
     except (KeyboardInterrupt, SystemExit):
         status = "interrupted"
@@ -198,6 +202,8 @@ def _train(setup: Setup, writer: RunWriter, on_epoch: OnEpoch | None, rank: Rank
     finally:
         known = {} if recorder is None else recorder.totals()
         writer.finish(status, **known)
+        if log is not None:
+            log.close(status)
     if rank is not None:
         wait_for_all()  # rank 0 has merged what all recorded
     return open_run(writer.path)
@@ -207,6 +213,7 @@ def _run(
     setup: Setup,
     optimizer: torch.optim.Optimizer,
     recorder: Recorder,
+    log: EpochLog | None,
     on_epoch: OnEpoch | None,
     rank: Rank | None,
     start: Start,
@@ -235,6 +242,9 @@ def _run(
                     seed=epoch_seed(config.seeds["order"], epoch),
                 )
         accuracies = recorder.record_epoch(epoch, step)
+        if log is not None:
+            with recorder.clock("logging_s"):
+                log.log(epoch, recorder.metrics)
         now = time.monotonic()
         if epoch == first:
             first_recorded = now  # what is loaded in the first epoch says nothing of the pace

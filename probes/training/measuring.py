@@ -184,7 +184,7 @@ def _config_of(run: Run) -> TrainConfig:
             f"{run.path} was not written by probe train, so its model cannot be rebuilt. "
             "Use `tracker.record(probe, model, examples)` in your loop."
         )
-    return resumed_config(run, {"device": "auto", "probe": ("none",)})
+    return resumed_config(run, {"device": "auto", "probe": ("none",), "log": ()})
 
 
 def _checkpoints(run_folder: Path) -> list[Path]:

@@ -23,6 +23,7 @@ from probes.trackers.epoch_buffer import EpochBuffer
 from probes.training.checkpoint import save_checkpoint
 from probes.training.early_stopping import should_stop
 from probes.training.evaluation import SignalCollector, held_out_metrics, sweep
+from probes.training.group_metrics import group_metrics, training_groups
 from probes.training.resuming import Start
 from probes.training.setup import Setup
 
@@ -68,6 +69,7 @@ class Recorder:
     Attributes:
         clock: seconds spent, by name.
         stopped: whether the epoch recorded last is to be the last one (early stopping).
+        metrics: accuracy and loss of every group at the epoch recorded last, where the config asks for a log.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Recorder:
         self.clock = Clock()
         self.clock.seconds.update(start.timings)
         self.stopped = False
+        self.metrics: list[dict[str, Any]] = []
         self._setup, self._config, self._optimizer, self._writer = setup, setup.config, optimizer, writer
         self._held_out = [part.to(setup.device) for part in (setup.dataset.validation, setup.dataset.test)]
         self._buffer = EpochBuffer(len(setup.examples))
@@ -97,6 +100,7 @@ class Recorder:
         self._given = setup.dataset.train.given_labels.numpy()
         noisy = setup.dataset.noisy
         self._noisy = np.zeros(len(setup.examples), dtype=bool) if noisy is None else noisy
+        self._groups = training_groups(setup.dataset)
         self._examples = setup.examples
         if rank is not None:
             self._examples = setup.examples.select(range(len(setup.examples))[rank.share(len(setup.examples))])
@@ -167,9 +171,12 @@ class Recorder:
         Returns:
             The accuracies of EpochProgress, by name; those of held-out examples on rank 0 alone.
         """
-        held_out = self._measure_held_out(epoch) if self._leads else {}
+        rows = self._measure_held_out(epoch) if self._leads else []
+        held_out = {row["group"]: row["accuracy"] for row in rows}
         self.stopped = self._should_stop(epoch, held_out)
         columns = self._record_signals(epoch)
+        if self._config.log:
+            self.metrics = [*self._training_metrics(columns), *rows]
         if self._leads:
             self._record_probes(epoch, step)
             self._save_checkpoints(epoch, step)
@@ -191,12 +198,18 @@ class Recorder:
             "noisy_accuracy": noisy_correct / all_noisy if all_noisy else None,
         }
 
-    def _measure_held_out(self, epoch: int) -> dict[str, float | None]:
+    def _training_metrics(self, columns: dict[str, np.ndarray]) -> list[dict[str, Any]]:
+        """What `Run.epochs` will say of the training groups, over what all ranks saw."""
+        true = self._setup.dataset.train.true_labels
+        truth = None if true is None else true.numpy()
+        return group_metrics(columns, self._groups, self._given, truth, several=self._rank is not None)
+
+    def _measure_held_out(self, epoch: int) -> list[dict[str, Any]]:
         with self.clock("measuring_s"):
             rows = [{"epoch": epoch, **held_out_metrics(self._setup.model, part)} for part in self._held_out]
         with self.clock("writing_s"):
             self._writer.append_metrics(rows)
-        return {row["group"]: row["accuracy"] for row in rows}
+        return rows
 
     def _should_stop(self, epoch: int, held_out: dict[str, float | None]) -> bool:
         """Rank 0 knows the validation accuracies, and tells the others."""

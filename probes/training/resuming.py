@@ -36,6 +36,7 @@ MAY_DIFFER = frozenset(
         "probe",
         "probe_epochs",
         "checkpoint_epochs",
+        "log",
         "device",
         "threads",
         "download",

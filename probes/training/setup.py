@@ -17,6 +17,7 @@ from probes.probing.making import input_unit, make_probe
 from probes.probing.probe import Probe
 from probes.training.augmentation import Augmentation
 from probes.training.config import TrainConfig
+from probes.training.loggers import check_loggers
 
 __all__ = ["Setup", "prepare", "run_meta", "using_threads"]
 
@@ -58,7 +59,9 @@ def prepare(config: TrainConfig) -> Setup:
 
     Raises:
         ConfigError: the device is not there, or the data cannot take this kind of noise.
+        MissingDependencyError: of a logger.
     """
+    check_loggers(config.log)
     device = _device(config.device)
     dataset = _load(config)
     corruption = corrupt(dataset, config.noise_shares, seed=config.seeds["noise"])

@@ -1,5 +1,6 @@
 """docs/performance.md says what was measured, and no more."""
 
+import json
 import re
 
 import pytest
@@ -27,3 +28,22 @@ def test_a_missed_target_is_said(write_page):
     assert write_page.judged(9, ("at least", 10)) == "at least 10: **missed**"
     assert write_page.judged(2.9, ("at most", 3)) == "at most 3"
     assert write_page.judged(2.9, None) == ""
+
+
+def test_the_guide_to_audits_says_of_planting_what_was_measured(write_page):
+    control = json.loads((write_page.RESULTS / "planting.json").read_text())
+    guide = write_page.GUIDE.read_text()
+
+    assert write_page.filled(guide, write_page.planting(control)) == guide, "run benchmarks/write_page.py"
+
+
+def test_planting_that_finds_too_few_is_said_to_miss(write_page):
+    one = {"data": "d", "examples": 1000, "share": 0.2, "recall": 0.9, "planted": 20, "planted_true": 2}
+
+    near, far = (
+        write_page.planting({"results": [{**one, "planted_recall": recall}]}).splitlines()[-1]
+        for recall in (0.85, 0.75)
+    )
+
+    assert near == "| d, 1,000 examples, 0.2 | 1 | 0.900 | 0.850 | 0.050 | 2 of 20 | 0.944 |"
+    assert far == "| d, 1,000 examples, 0.2 | 1 | 0.900 | 0.750 | 0.150: **missed** | 2 of 20 | 0.833 |"

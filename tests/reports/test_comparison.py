@@ -119,6 +119,13 @@ def test_the_answer_tells_test_accuracy_and_what_was_memorized(cleaned):
     )
 
 
+def test_the_tile_tells_by_how_many_points_where_the_test_set_is_the_same(cleaned, write, before):
+    other = read_runs([before, write("other-data", dataset={"name": "other", "fingerprint": "x"})])
+
+    same, different = (next(t.note for t in tiles(runs) if t.name == "Test accuracy") for runs in (cleaned, other))
+    assert (same, different) == ("+25.0 points, after epoch 6", "after epoch 6")
+
+
 def test_a_change_that_so_few_test_examples_cannot_tell_is_not_called_one(write, before):
     runs = read_runs([before, write("close", fall=0.045)])  # 70.0% and 72.5% of 200
 

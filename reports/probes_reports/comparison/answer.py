@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from probes_reports.comparison.change import Change, unpaired_change
+from probes_reports.comparison.change import Change, points, unpaired_change
 from probes_reports.comparison.compared import Compared
 from probes_reports.comparison.differences import Difference, without_options
 from probes_reports.comparison.headline import learned, memorized
@@ -62,7 +62,7 @@ def tiles(runs: Sequence[Compared]) -> tuple[Tile, ...]:
     found = [
         _tile("Clean examples learned", clean, "90% of them answered as labelled", "clean"),
         _tile(f"{first.words.noisy.capitalize()} memorized", noise, _memorized_note(runs), "noisy"),
-        _tile("Test accuracy", test, _test_note(runs), "ink"),
+        _tile("Test accuracy", test, _gain_note(runs), "ink"),
         _tile("Training examples", sizes, _known_noise(runs), "ink"),
         _tile("Labels that look wrong", looks, f"estimated; {own}", "noisy"),
         _tile("Answered as labelled", fitted, f"of the training examples, {_test_note(runs)}", "ink"),
@@ -257,6 +257,12 @@ def _share(value: float | None) -> str:
 def _test_note(runs: Sequence[Compared]) -> str:
     lasts = [count(run.last) for run in runs]
     return f"after epoch {lasts[0]}" if lasts[0] == lasts[1] else f"after epochs {lasts[0]} and {lasts[1]}"
+
+
+def _gain_note(runs: Sequence[Compared]) -> str:
+    """The change of test accuracy, where it is one of the same test set, and when."""
+    known = all(run.summary["final_test_accuracy"] is not None for run in runs) and same_test_set(runs)
+    return f"{points(_test_change(runs).difference)} points, {_test_note(runs)}" if known else _test_note(runs)
 
 
 def _memorized_note(runs: Sequence[Compared]) -> str:
