@@ -103,9 +103,15 @@ def load_dataset(
 
 def check_dataset(name: str) -> None:
     """Raise ConfigError unless `name` is a known data set, or has the form of a path or function. Reads nothing."""
+    if name == "folder:":
+        raise ConfigError("dataset 'folder:' names no folder: write folder:PATH.")
     path = Path(name)
     if name in DATASETS or name.startswith("folder:") or path.suffix.lower() in (".npz", *_TABLES) or path.is_dir():
         return
+    if path.is_file():
+        raise ConfigError(f"{name} ends in none of .npz, {', '.join(_TABLES)}: other files cannot be read.")
+    if "/" in name and ":" not in name:
+        raise ConfigError(f"there is no folder {name}.")
     module, _, function = name.partition(":")
     if not (function.isidentifier() and all(part.isidentifier() for part in module.split("."))):
         raise unknown_name("dataset", name, [*DATASETS, *USER_DATA])
