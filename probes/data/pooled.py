@@ -76,6 +76,8 @@ def some_given_labels(path: Path | str, dataset: Dataset) -> Dataset:
     given[positions[inside]] = file.labels(column, inside, names_first=True)
     known = dataset.train.true_labels
     changed = dataset.with_labels(given, true=own if known is None else known.numpy())
+    if not inside.any():
+        raise ConfigError(f"{path} names none of the examples.")
     rest = len(given) - int(inside.sum())
     return changed.with_note(f"{rest:,} examples are not in {path}: they keep their labels.") if rest else changed
 
