@@ -52,7 +52,8 @@ def load_pooled(
     whole = _joined(parts, pooled_ids(source))
     nothing = whole.take(np.empty(0, dtype=np.int64))
     encode = None if source.encode is None else _encode_first(source.encode)
-    return assemble(replace(source, train=whole, validation=nothing, test=nothing, encode=encode), split_seed=0)
+    dataset = assemble(replace(source, train=whole, validation=nothing, test=nothing, encode=encode), split_seed=0)
+    return replace(dataset, features=whole.inputs) if source.kind == "table" else dataset
 
 
 def some_given_labels(path: Path | str, dataset: Dataset) -> Dataset:

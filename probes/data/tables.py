@@ -16,7 +16,7 @@ from probes.errors import ConfigError, unknown_name
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MOST_LEVELS", "read_table"]
+__all__ = ["MOST_LEVELS", "as_numbers", "as_text", "read_table"]
 
 MOST_LEVELS = 50  # of a categorical column; the rest share one
 _MISSING, _REST = "(missing)", "(other)"
@@ -164,7 +164,7 @@ def _encode(frames: list[pd.DataFrame]) -> Encoded:
     blank: list[str] = []
     for name in frames[0].columns:
         columns = [frame[name] for frame in frames]
-        numbers = _numbers(columns)
+        numbers = as_numbers(columns)
         is_number = numbers is not None
         if numbers is None:
             levels, note = _levels(columns[0], name)
@@ -191,7 +191,7 @@ def _encode(frames: list[pd.DataFrame]) -> Encoded:
     return Encoded([np.concatenate(block, axis=1) for block in blocks], np.concatenate(flags), notes)
 
 
-def _numbers(columns: list[Any]) -> list[np.ndarray] | None:
+def as_numbers(columns: list[Any]) -> list[np.ndarray] | None:
     """Columns of numbers or times as float64; None where they are text, bools or categories."""
     import pandas as pd
 
@@ -213,7 +213,7 @@ def _numbers(columns: list[Any]) -> list[np.ndarray] | None:
 
 def _levels(column: pd.Series, name: Any) -> tuple[list[str], list[str]]:
     """The levels of a categorical column that get a feature of their own, and a note where the rest share one."""
-    counts = _text(column).value_counts()
+    counts = as_text(column).value_counts()
     levels = sorted(counts.index, key=lambda level: (-counts[level], level))
     if len(levels) <= MOST_LEVELS:
         return sorted(levels), []
@@ -225,12 +225,13 @@ def _one_hot(column: pd.Series, levels: list[str]) -> np.ndarray:
     """float64, (n, levels): 1 at the level of each row; one that is not among them counts as the rest, if there is."""
     places = {level: place for place, level in enumerate(levels)}
     rest = places.get(_REST, -1)
-    place = np.array([places.get(level, rest) for level in _text(column)], dtype=np.int64)
+    place = np.array([places.get(level, rest) for level in as_text(column)], dtype=np.int64)
     encoded = np.zeros((len(place), len(levels)))
     known = place >= 0
     encoded[np.flatnonzero(known), place[known]] = 1
     return encoded
 
 
-def _text(column: pd.Series) -> pd.Series:
+def as_text(column: pd.Series) -> pd.Series:
+    """A categorical column as text; what is missing is a level of its own."""
     return column.astype(object).where(column.notna(), _MISSING).astype(str)
