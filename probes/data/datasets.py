@@ -48,7 +48,8 @@ DATASETS: dict[str, DatasetInfo] = {
 USER_DATA: dict[str, str] = {
     "folder:PATH": "images in PATH/CLASS/, or in PATH/train/CLASS/ with val and test beside it",
     "FILE.npz": "arrays X and y, optionally true_labels, ids and classes",
-    "FILE.csv": "a table with a column of labels; .parquet likewise",
+    "FILE.csv": "a table with a column of labels, separated by commas, in UTF-8",
+    "FILE.parquet": "the same, with types",
     "module:function": "your own: returns (X, y), or a dict named like the arrays of an .npz",
 }
 _TABLES = (".csv", ".parquet")

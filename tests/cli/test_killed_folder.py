@@ -17,7 +17,7 @@ from probes import open_run
 
 ROOT = Path(__file__).parents[2]
 ENV = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "cli"), str(ROOT / "reports")])}
-EPOCHS = 6
+EPOCHS = 5
 OPTIONS = ("--dataset", "folder:photos", "--model", "cnn", "--noise", "0.4", "--subset", "300", "--augment")
 MORE = ("--epochs", str(EPOCHS), "--threads", "1", "--probe", "none", "--quiet")
 
