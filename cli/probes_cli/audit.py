@@ -75,7 +75,7 @@ def command(
 
     page = build(found.path)
     if not quiet:
-        say("\n".join([*_findings(found), *_next_steps(found, data, page)]))
+        say("\n".join([*_findings(found), *_next_steps(found, _data_options(data, fields), page)]))
     if as_json:
         echo_json({"audit": str(found.path), "report": str(page), **_shown(found)})
     else:
@@ -153,14 +153,21 @@ def _classes(by_class: list[dict[str, Any]]) -> str:
     return columns(rows, header=("given", "flagged", "of", "share", "mostly look like"), right={1, 2, 3})
 
 
+def _data_options(data: str, fields: dict[str, Any]) -> str:
+    """The options with which `probe train` reads the same data."""
+    named = ("label_column", "given_labels", "data_root")
+    words = [(f"--{name.replace('_', '-')}", str(fields[name])) for name in named if fields[name] is not None]
+    return shlex.join(["--dataset", data, *(word for pair in words for word in pair)])
+
+
 def _next_steps(found: Audit, data: str, page: Path) -> list[str]:
-    folder, source = shlex.quote(str(found.path)), shlex.quote(data)
+    folder = shlex.quote(str(found.path))
     issues = shlex.quote(str(found.path / "issues.csv"))
     return [
         "",
         f"Review them in a browser: {shlex.quote(str(page))}",
         f"All examples: {issues} (and .parquet)",
-        f"Train without the flagged ones: probe train --dataset {source} --exclude {issues}",
+        f"Train without the flagged ones: probe train {data} --exclude {issues}",
         f'Read it again: python -c "from probes.audit import open_audit; print(open_audit({folder!r}).ranking(20))"',
     ]
 

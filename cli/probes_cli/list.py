@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from probes.data.datasets import DEFAULT_ROOT
 from probes.errors import ProbeError, unknown_name
 from probes_cli.options import json_option
 from probes_cli.output import columns, echo_json
@@ -97,7 +98,7 @@ def _described(names: dict[str, str]) -> Rows:
 
 TOPICS: dict[str, tuple[Callable[[], Rows], tuple[str, ...]]] = {  # and the columns printed; --json has all
     "runs": (_runs, ("path", "status", "epochs", "dataset", "noise", "written")),
-    "datasets": (_datasets, ("name", "examples", "classes", "available", "source")),
+    "datasets": (_datasets, ("name", "examples", "classes", "available", "path", "source")),
     "models": (_models, ("name", "meaning")),
     "noise-kinds": (_noise_kinds, ("name", "meaning")),
     "scores": (_scores, ("name", "direction", "meaning")),
@@ -122,6 +123,8 @@ def command(topic: str, as_json: bool) -> None:
         click.echo(columns([[_cell(row[name]) for name in shown] for row in rows], header=shown))
         if other := _one_s_own(topic):
             click.echo("\nalso\n" + columns(list(other.items())))
+        if topic == "datasets":
+            click.echo(f"\nDownloads are looked for in {DEFAULT_ROOT}/; `probe train --data-root DIR` looks elsewhere.")
     else:
         click.echo(f"No {topic} in {ROOT}/ yet. Make one with `probe train`.", err=True)
 

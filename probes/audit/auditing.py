@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from probes.audit.examining import Findings, examine
+from probes.audit.features import telling_features
 from probes.audit.folder import Audit, check_out, claim_folder, write_audit
 from probes.audit.networks import choose_model
 from probes.audit.planting import check_share
@@ -102,9 +103,14 @@ def audit(
         "evaluation": _evaluation(findings.issues, dataset),
         "versions": versions(),
     }
-    thumbnails = _thumbnails(dataset, findings)
+    thumbnails, features = _thumbnails(dataset, findings), _features(dataset, findings)
     return write_audit(
-        claim_folder(None if out is None else Path(out), name), findings.issues, findings.neighbours, thumbnails, meta
+        claim_folder(None if out is None else Path(out), name),
+        findings.issues,
+        findings.neighbours,
+        thumbnails,
+        meta,
+        features=features,
     )
 
 
@@ -150,6 +156,7 @@ def _described(dataset: Dataset, source: str) -> dict[str, Any]:
         "num_examples": len(dataset.train),
         "classes": list(dataset.classes),
         "shape": list(dataset.train.inputs.shape[1:]),
+        "features": None if dataset.features is None else int(dataset.features.shape[1]),
         "fingerprint": dataset.fingerprint,
     }
 
@@ -183,3 +190,11 @@ def _thumbnails(dataset: Dataset, findings: Findings) -> dict[int, bytes] | None
     shown = np.unique(np.concatenate([neighbours["example"].to_numpy(), neighbours["neighbour"].to_numpy()]))
     image = images if callable(images) else images.__getitem__
     return {int(example): encode_png(image(int(example))) for example in shown}
+
+
+def _features(dataset: Dataset, findings: Findings) -> pd.DataFrame | None:
+    """Features of the most suspicious examples; None where the data are no table."""
+    if dataset.features is None:
+        return None
+    shown = np.unique(findings.neighbours["example"].to_numpy())
+    return telling_features(dataset.features, findings.issues["given_label"].to_numpy(), shown)

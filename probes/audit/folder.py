@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AUDIT_JSON",
+    "FEATURES",
     "FORMAT_VERSION",
     "ISSUES",
     "ISSUES_CSV",
@@ -39,8 +40,9 @@ ISSUES = "issues.parquet"
 ISSUES_CSV = "issues.csv"
 NEIGHBOURS = "neighbours.parquet"
 THUMBNAILS = "thumbnails.parquet"
+FEATURES = "features.parquet"
 REPORT = "report.html"
-OWN = (AUDIT_JSON, ISSUES, ISSUES_CSV, NEIGHBOURS, THUMBNAILS, REPORT)
+OWN = (AUDIT_JSON, ISSUES, ISSUES_CSV, NEIGHBOURS, THUMBNAILS, FEATURES, REPORT)
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,14 @@ class Audit:
     def neighbours(self) -> pd.DataFrame:
         """Nearest neighbours of the most suspicious examples: `example`, `rank`, `neighbour`, `similarity`."""
         return self._table(NEIGHBOURS)
+
+    @property
+    def features(self) -> pd.DataFrame:
+        """Features of the most suspicious examples of a table, the most unusual for their label first; else empty."""
+        import pandas as pd
+
+        columns = ("example", "rank", "feature", "value", "deviation", "class_share")
+        return self._table(FEATURES) if (self.path / FEATURES).exists() else pd.DataFrame(columns=columns)
 
     @property
     def classes(self) -> list[str]:
@@ -159,6 +169,8 @@ def write_audit(
     neighbours: pd.DataFrame,
     thumbnails: dict[int, bytes] | None,
     meta: dict[str, Any],
+    *,
+    features: pd.DataFrame | None = None,
 ) -> Audit:
     """Write every file under a temporary name and rename it; audit.json last, so that no half audit reads as one."""
     import pyarrow as pa
@@ -175,6 +187,8 @@ def write_audit(
     if thumbnails is not None:
         pngs = pa.array(thumbnails.values(), pa.binary())
         tables[THUMBNAILS] = pa.table({"example": pa.array(thumbnails, pa.int64()), "png": pngs})
+    if features is not None:
+        tables[FEATURES] = pa.Table.from_pandas(features, preserve_index=False)
     try:
         for name, table in tables.items():
             write_parquet(folder / name, table)

@@ -42,6 +42,8 @@ class Dataset:
         part_ids: of the examples of a validation and a test part that the data brought along, as an audit names them.
         corruption: str, (N,); kind of noise drawn for each training example, "" for none.
         notes: what the user should know of how the data were read.
+        features: of each training example of a table as they were read: a DataFrame, or numbers (N, D). Only
+            `load_pooled` keeps them.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Dataset:
     part_ids: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     corruption: np.ndarray | None = None
     notes: list[str] = field(default_factory=list)
+    features: Any = None
 
     @property
     def blank_value(self) -> float:
@@ -111,6 +114,7 @@ class Dataset:
             ids=self.ids[chosen],
             paths=None if self.paths is None else self.paths[chosen],
             corruption=None if self.corruption is None else self.corruption[chosen],
+            features=_rows(self.features, chosen),
             other_ids=np.concatenate([self.other_ids.astype(self.ids.dtype), self.ids[dropped]]),
             fingerprint=fingerprint_of(self.fingerprint, chosen),
         )
@@ -138,6 +142,13 @@ class Dataset:
         if self.corruption is None:
             return np.zeros(len(self.train), dtype=bool)
         return np.isin(self.corruption, INPUT_KINDS)
+
+
+def _rows(values: Any, chosen: np.ndarray) -> Any:
+    """Some rows of a DataFrame or an array, if there is one."""
+    if values is None:
+        return None
+    return values.iloc[chosen] if hasattr(values, "iloc") else values[chosen]
 
 
 def fingerprint_of(*values: np.ndarray | str) -> str:

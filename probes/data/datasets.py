@@ -48,7 +48,8 @@ DATASETS: dict[str, DatasetInfo] = {
 USER_DATA: dict[str, str] = {
     "folder:PATH": "images in PATH/CLASS/, or in PATH/train/CLASS/ with val and test beside it",
     "FILE.npz": "arrays X and y, optionally true_labels, ids and classes",
-    "FILE.csv": "a table with a column of labels; .parquet likewise",
+    "FILE.csv": "a table with a column of labels, separated by commas, in UTF-8",
+    "FILE.parquet": "the same, with types",
     "module:function": "your own: returns (X, y), or a dict named like the arrays of an .npz",
 }
 _TABLES = (".csv", ".parquet")
@@ -103,9 +104,15 @@ def load_dataset(
 
 def check_dataset(name: str) -> None:
     """Raise ConfigError unless `name` is a known data set, or has the form of a path or function. Reads nothing."""
+    if name == "folder:":
+        raise ConfigError("dataset 'folder:' names no folder: write folder:PATH.")
     path = Path(name)
     if name in DATASETS or name.startswith("folder:") or path.suffix.lower() in (".npz", *_TABLES) or path.is_dir():
         return
+    if path.is_file():
+        raise ConfigError(f"{name} ends in none of .npz, {', '.join(_TABLES)}: other files cannot be read.")
+    if "/" in name and ":" not in name:
+        raise ConfigError(f"there is no folder {name}.")
     module, _, function = name.partition(":")
     if not (function.isidentifier() and all(part.isidentifier() for part in module.split("."))):
         raise unknown_name("dataset", name, [*DATASETS, *USER_DATA])

@@ -22,6 +22,7 @@ from probes.data.image_files import (
 )
 from probes.data.lazy_images import IN_MEMORY_BYTES, THREADS, LazyPictures
 from probes.data.source import Part, Source
+from probes.data.words import counted, some
 from probes.errors import ConfigError
 
 __all__ = ["LARGEST_SIDE", "read_image_folder"]
@@ -51,12 +52,14 @@ def read_image_folder(folder: Path) -> Source:
         ConfigError: the folder is not there, or holds no images of two classes.
     """
     if not folder.is_dir():
-        raise ConfigError(f"there is no folder {printable(str(folder))}.")
+        where = printable(str(folder))
+        if folder.exists():
+            raise ConfigError(f"{where} is a file, not a folder of images: leave out 'folder:' if it is a table.")
+        raise ConfigError(f"there is no folder {where}.")
     found, notes = _find(folder)
     readable, unreadable = _read_headers(found)
     if not readable:
-        fault = "none of its images can be read" if found else "it holds no images"
-        raise ConfigError(f"{printable(str(folder))} cannot be used: {fault}. {_layout_hint(folder)}")
+        raise ConfigError(f"{printable(str(folder))} cannot be used: {_nothing(folder, found)}. {_layout_hint(folder)}")
     frame, frame_notes = _frame([image.header for image in readable if image.part == "train" and image.header])
     if 4 * len(readable) * int(np.prod(frame.shape)) > IN_MEMORY_BYTES:
         pixels = None
@@ -80,16 +83,25 @@ def read_image_folder(folder: Path) -> Source:
 
 def _find(folder: Path) -> tuple[list[_Image], list[str]]:
     """Every image file in its part and class, sorted by name, and notes on what is not used."""
-    images, others = [], []
+    images: list[_Image] = []
+    others, loops, empty = [], _links_up(folder), []
     for part, name, top in _class_folders(folder):
-        for path in _files(top):
+        before = len(images)
+        for path in _files(top, loops):
             where = printable(os.path.relpath(path, folder))
             if os.path.splitext(path)[1].lower() in IMAGE_ENDINGS:
                 images.append(_Image(path, where, name, part))
             else:
                 others.append(where)
-    notes = [f"{_count(len(others), 'file')} not used, being no images: {_some(others)}."] if others else []
-    return images, notes + _outside_classes(folder)
+        if part == "train" and len(images) == before:
+            empty.append(printable(name))
+    back = [printable(os.path.relpath(path, folder)) for path in loops]
+    return images, [
+        *([f"{_were(len(others), 'file')} not used, being no images: {some(others)}."] if others else []),
+        *([f"{_were(len(back), 'link')} not followed, leading to a folder around it: {some(back)}."] if back else []),
+        *([f"{_were(len(empty), 'class', 'classes')} left out, having no image: {some(empty)}."] if empty else []),
+        *_outside_classes(folder),
+    ]
 
 
 def _class_folders(folder: Path) -> Iterator[tuple[str, str, str]]:
@@ -116,20 +128,40 @@ def _outside_classes(folder: Path) -> list[str]:
         printable(os.path.relpath(top / name, folder)) for top in {folder, *parts.values()} for name in _images_in(top)
     ]
     return [
-        *([f"{_count(len(unused), 'folder')} not used, being none of the parts: {_some(unused)}."] if unused else []),
-        *([f"{_count(len(strays), 'image')} not used, lying in no class: {_some(sorted(strays))}."] if strays else []),
+        *([f"{_were(len(unused), 'folder')} not used, being none of the parts: {some(unused)}."] if unused else []),
+        *([f"{_were(len(strays), 'image')} not used, lying in no class: {some(sorted(strays))}."] if strays else []),
     ]
 
 
 def _subfolders(folder: Path) -> dict[str, str]:
-    """Names and paths of the folders in a folder, sorted by the bytes of their names; hidden ones are skipped."""
+    """Names and paths of the folders in a folder, sorted by the bytes of their names.
+
+    Hidden ones are skipped, and links to a folder around them: all images would be of the class that they are in.
+    """
     with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
+        names = [e.name for e in entries if e.is_dir() and not e.name.startswith(".") and not _leads_up(e.path)]
     return {name: os.path.join(folder, name) for name in sorted(names, key=os.fsencode)}
 
 
-def _files(top: str) -> Iterator[str]:
-    """Files at any depth below a folder, sorted; hidden files and folders are skipped, each folder is seen once."""
+def _leads_up(path: str) -> bool:
+    """Whether this is a link to a folder that it lies in."""
+    if not os.path.islink(path):
+        return False
+    target = os.path.realpath(path)
+    return os.path.commonpath([os.path.realpath(os.path.dirname(path)), target]) == target
+
+
+def _links_up(folder: Path) -> list[str]:
+    """Links among the folders of classes and of parts that lead to a folder around them."""
+    paths = [os.path.join(top, name) for top in {folder, *_part_folders(folder).values()} for name in os.listdir(top)]
+    return sorted(path for path in paths if os.path.isdir(path) and _leads_up(path))
+
+
+def _files(top: str, loops: list[str]) -> Iterator[str]:
+    """Files at any depth below a folder, sorted; hidden files and folders are skipped, each folder is seen once.
+
+    Links to a folder around them are not followed, but added to `loops`.
+    """
     seen = set()
     for path, folders, files in os.walk(top, followlinks=True):
         key = os.stat(path).st_dev, os.stat(path).st_ino
@@ -137,7 +169,10 @@ def _files(top: str) -> Iterator[str]:
             folders.clear()
             continue
         seen.add(key)
-        folders[:] = sorted((name for name in folders if not name.startswith(".")), key=os.fsencode)
+        shown = sorted((name for name in folders if not name.startswith(".")), key=os.fsencode)
+        back = [name for name in shown if _leads_up(os.path.join(path, name))]
+        loops += [os.path.join(path, name) for name in back]
+        folders[:] = [name for name in shown if name not in back]
         yield from (os.path.join(path, name) for name in sorted(files, key=os.fsencode) if not name.startswith("."))
 
 
@@ -216,7 +251,22 @@ def _check_classes(images: list[_Image], classes: list[str], folder: Path) -> No
     strangers = sorted({(image.part, image.class_name) for image in images if image.class_name not in classes})
     if strangers:
         part, name = strangers[0]
-        raise ConfigError(f"the {part} part has the class {printable(name)!r}, which the training part does not have.")
+        raise ConfigError(
+            f"the {part} part has the class {printable(name)!r}, which the training part does not have: take it out, "
+            "or put images of it into training."
+        )
+
+
+def _nothing(folder: Path, found: list[_Image]) -> str:
+    """Why a folder gives no image."""
+    if found:
+        return "none of its images can be read"
+    strays = len(_images_in(folder))
+    return (
+        f"its {counted(strays, 'image')} {'lies' if strays == 1 else 'lie'} in no class"
+        if strays
+        else "it holds no images"
+    )
 
 
 def _layout_hint(folder: Path) -> str:
@@ -232,21 +282,17 @@ def _lost_classes(found: list[_Image], classes: list[str]) -> list[str]:
     lost = sorted({image.class_name for image in found if image.part == "train"} - set(classes))
     if not lost:
         return []
-    names = _some([printable(name) for name in lost])
-    return [f"{_count(len(lost), 'class', 'classes')} left out, having no image that can be read: {names}."]
+    names = some([printable(name) for name in lost])
+    return [f"{_were(len(lost), 'class', 'classes')} left out, having no image that can be read: {names}."]
 
 
 def _unreadable_note(faults: list[str]) -> list[str]:
-    return [f"{_count(len(faults), 'image')} skipped, being unreadable: {_some(faults)}."] if faults else []
+    return [f"{_were(len(faults), 'image')} skipped, being unreadable: {some(faults)}."] if faults else []
 
 
 def _reason(image: _Image, error: UnreadableImageError) -> str:
     return f"{image.id} ({str(error).removeprefix(printable(image.path)).lstrip(': ').rstrip('.')})"
 
 
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
-
-
-def _count(count: int, one: str, many: str | None = None) -> str:
-    return f"1 {one} was" if count == 1 else f"{count:,} {many or one + 's'} were"
+def _were(count: int, one: str, many: str | None = None) -> str:
+    return f"{counted(count, one, many)} {'was' if count == 1 else 'were'}"

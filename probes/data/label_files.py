@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from probes.data.dataset import Dataset
-from probes.data.tables import read_frame
+from probes.data.table_files import read_frame
+from probes.data.words import counted, some
 from probes.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -67,7 +69,10 @@ def exclude(dataset: Dataset, path: Path | str) -> Dataset:
     if not kept.size:
         raise ConfigError(f"{path} would leave no training example.")
     changed = dataset.select(kept) if len(kept) < len(dataset.train) else dataset
-    return changed.with_note(f"{len(np.unique(inside)):,} training examples were left out.", *_outside(positions))
+    lost = np.setdiff1d(dataset.train.given_labels.cpu().numpy(), changed.train.given_labels.cpu().numpy())
+    names = some(dataset.classes[label] for label in lost)
+    gone = [f"{counted(len(lost), 'class', 'classes')} lost every training example: {names}."] if lost.size else []
+    return changed.with_note(f"{_were(len(np.unique(inside)))} left out.", *gone, *_outside(positions))
 
 
 def relabel(dataset: Dataset, path: Path | str) -> Dataset:
@@ -87,9 +92,7 @@ def relabel(dataset: Dataset, path: Path | str) -> Dataset:
     before = given.copy()
     given[positions[rows]] = file.labels(column, rows, names_first=column == "label")
     changed = int((given != before).sum())
-    return dataset.with_labels(given).with_note(
-        f"{changed:,} training examples were relabelled.", *_outside(positions[meant])
-    )
+    return dataset.with_labels(given).with_note(f"{_were(changed)} relabelled.", *_outside(positions[meant]))
 
 
 class _Names:
@@ -110,8 +113,13 @@ class _Names:
         """The first of these columns that is there."""
         found = next((name for name in names if name in self._frame), None)
         if found is None:
-            columns = ", ".join(map(str, self._frame.columns))
-            raise ConfigError(f"{self._path} has no column {' or '.join(names)}, its columns are: {columns}.")
+            columns = [str(name) for name in self._frame.columns]
+            near = next((c for name in names for c in get_close_matches(name, columns, n=1)), None)
+            near = near or next((column for column in columns if column.strip().lower() in names), None)
+            hint = f" Did you mean {near!r}?" if near else ""
+            raise ConfigError(
+                f"{self._path} has no column {' or '.join(names)}, its columns are: {', '.join(columns)}.{hint}"
+            )
         return found
 
     def positions(self) -> np.ndarray:
@@ -122,9 +130,15 @@ class _Names:
         others = set() if name == "example" else self._ids_elsewhere()
         found = np.array([places.get(value, -1) for value in wanted], dtype=np.int64)
         unknown = [value for value, position in zip(wanted, found, strict=True) if position < 0 and value not in others]
+        blank = unknown.count("")
+        if blank:
+            raise ConfigError(f"{self._path} has no {name} in {counted(blank, 'row')}: say which examples these are.")
         if unknown:
-            named = ", ".join(unknown[:3]) + (", ..." if len(unknown) > 3 else "")
-            raise ConfigError(f"{self._path} names {len(unknown):,} unknown examples by {name}: {named}.")
+            known = some(list(places)[:3]) if places else "none"
+            examples = counted(len(unknown), "unknown example")
+            raise ConfigError(
+                f"{self._path} names {examples} by {name}: {some(unknown)}. Those of these data are such as {known}."
+            )
         inside = found[found >= 0]
         if len(np.unique(inside)) < len(inside):
             twice = inside[np.bincount(inside)[inside] > 1][0]
@@ -150,10 +164,13 @@ class _Names:
         by_position = {str(position): position for position in range(len(classes))}
         known = by_position | by_name if names_first else by_name | by_position
         values = np.array(_text(self._frame[column]), dtype=object)[rows]
-        unknown = [value for value in values if value not in known]
-        if unknown:
-            what = f"the label {unknown[0]!r}" if unknown[0] else "a missing label"
-            raise ConfigError(f"{self._path} has {what}, which is none of the {len(classes)} classes.")
+        bad = next((place for place, value in enumerate(values) if value not in known), None)
+        if bad is not None:
+            what = f"the label {values[bad]!r}" if values[bad] else "a missing label"
+            row = int(np.flatnonzero(rows)[bad])
+            raise ConfigError(
+                f"{self._path} has {what} in row {row}, which is none of the {len(classes)} classes: {some(classes)}."
+            )
         return np.array([known[value] for value in values], dtype=np.int64)
 
     def _places(self, name: str) -> dict[str, int]:
@@ -186,4 +203,9 @@ def _yes(values: list[str], yes: set[str], no: set[str], what: str) -> np.ndarra
 
 def _outside(positions: np.ndarray) -> list[str]:
     count = int((positions < 0).sum())
-    return [f"{count:,} more of the file's examples are not in the training part."] if count else []
+    are = "is" if count == 1 else "are"
+    return [f"{count:,} more of the file's examples {are} not in the training part."] if count else []
+
+
+def _were(count: int) -> str:
+    return f"{counted(count, 'training example')} {'was' if count == 1 else 'were'}"

@@ -11,14 +11,20 @@ from probes.errors import ConfigError
 
 __all__ = ["class_positions"]
 
+_REMEDIES = {  # rows are counted from 0, as ids are
+    "missing": "Fill it in or take these rows out (rows count from 0).",
+    "infinite": "Correct it or take these rows out (rows count from 0).",
+    "not a whole number": "Labels name classes: whole numbers or text.",
+}
+
 
 def class_positions(
     labels: Any, *, what: str, more: Any = None, classes: Sequence[str] | None = None, name_numbers: bool = False
 ) -> tuple[np.ndarray, np.ndarray | None, list[str], list[str]]:
     """Turn labels into class positions.
 
-    Text is sorted into class names. Numbers that run from 0 stay the positions they are; others are sorted into classes
-    named by them. Numbers that are whole may come as floats.
+    Text is sorted into class names, without the spaces around it. Numbers that run from 0 stay the positions they are;
+    others are sorted into classes named by them. Numbers that are whole may come as floats.
 
     Args:
         labels: (N,); numbers, text or bools.
@@ -39,7 +45,10 @@ def class_positions(
         raise ConfigError(f"{what} and the true labels must be of one kind, got {given.dtype} and {truth.dtype}.")
     every = given if truth is None else np.concatenate([given, truth])
     names, positions, notes = _classes(every, what, classes, name_numbers)
-    if len(np.unique(positions[: len(given)])) < 2:
+    found = len(np.unique(positions[: len(given)]))
+    if found == len(given) > 2:
+        notes = [*notes, f"each of the {found:,} labels is a class of its own: are these the labels?"]
+    if found < 2:
         only = names[positions[0]] if len(positions) else "none"
         raise ConfigError(f"{what} holds one class only ({only}), two or more are needed.")
     return positions[: len(given)], None if truth is None else positions[len(given) :], names, notes
@@ -53,25 +62,33 @@ def _values(labels: Any, what: str) -> np.ndarray:
     if values.dtype == bool:
         return values.astype(str)
     if values.dtype.kind in "iu":
+        if values.dtype == np.uint64 and len(values) and values.max() > np.iinfo(np.int64).max:
+            raise ConfigError(f"{what} must hold numbers below 2^63, got {values.max()}.")
         return values.astype(np.int64)
     if values.dtype.kind == "f":
-        _refuse(~np.isfinite(values), what, "missing", values)
+        _refuse(np.isnan(values), what, "missing", values)
+        _refuse(np.isinf(values), what, "infinite", values)
         _refuse(values != np.floor(values), what, "not a whole number", values)
         return values.astype(np.int64)
     if values.dtype.kind in "US":
-        text = values.astype(str)
+        text = np.char.strip(_decoded(values))
         _refuse(np.char.str_len(text) == 0, what, "missing", text)
         return text
     raise ConfigError(f"{what} must be whole numbers or text, got {values.dtype}.")
 
 
+def _decoded(values: np.ndarray) -> np.ndarray:
+    """Text as it is; bytes as UTF-8, those that are not as \\xNN."""
+    return values if values.dtype.kind == "U" else np.char.decode(values, "utf-8", "backslashreplace")
+
+
 def _refuse(bad: np.ndarray, what: str, fault: str, values: np.ndarray) -> None:
     if bad.any():
         row = int(bad.argmax())
-        shown = "" if fault == "missing" else f" ({values[row]:g})"
+        shown = f" ({values[row]:g})" if fault == "not a whole number" else ""
         count = int(bad.sum())
         rows = "1 row" if count == 1 else f"{count:,} rows"
-        raise ConfigError(f"{what} is {fault} in {rows}, the first of them row {row}{shown}.")
+        raise ConfigError(f"{what} is {fault} in {rows}, the first of them row {row}{shown}. {_REMEDIES[fault]}")
 
 
 def _classes(
@@ -107,7 +124,7 @@ def _within(values: np.ndarray, what: str, classes: list[str]) -> np.ndarray:
                 f"got {values[row]} in row {row}."
             )
         return values
-    order = {name: position for position, name in enumerate(classes)}
+    order = {name.strip(): position for position, name in enumerate(classes)}
     unknown = sorted(set(values.tolist()) - order.keys())
     if unknown:
         raise ConfigError(f"{what} holds {unknown[0]!r}, which is not one of the {len(classes)} classes.")

@@ -11,6 +11,7 @@ import numpy as np
 
 from probes.data.labels import class_positions
 from probes.data.source import Part, Source
+from probes.data.words import counted, some
 from probes.errors import ConfigError
 
 __all__ = ["KEYS", "arrays_source", "read_npz"]
@@ -26,15 +27,18 @@ def read_npz(path: Path) -> Source:
         ConfigError: the file is not there, damaged, or holds something else.
     """
     try:
+        if not zipfile.is_zipfile(path) and path.is_file():
+            raise ConfigError(f"{path} cannot be read as an .npz file: {_what_else(path)}.")
         with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise ConfigError(f"{path} is a single array; an .npz with X and y is needed.")
             arrays = {key: _array(file, key, path) for key in file.files if key in KEYS}
             ignored = [key for key in file.files if key not in KEYS]
+    except (ConfigError, MemoryError):
+        raise
     except FileNotFoundError as error:
         raise ConfigError(f"there is no file {path}.") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # readers of damaged files raise all kinds
         raise ConfigError(f"{path} cannot be read as an .npz file: {_one_line(error)}.") from error
+    _need(arrays, [*arrays, *ignored], str(path))
     source = arrays_source(arrays, name=path.stem, where=str(path))
     if ignored:
         source.notes.append(f"{path.name} also holds {', '.join(ignored)}, not used.")
@@ -53,19 +57,23 @@ def arrays_source(arrays: Mapping[str, Any], *, name: str, where: str) -> Source
     Raises:
         ConfigError: naming what is missing or wrong.
     """
-    for key in ("X", "y"):
-        if arrays.get(key) is None:
-            found = ", ".join(str(key) for key in arrays) or "nothing"
-            raise ConfigError(f"{where} holds no {key}: X (N, ...) and y (N,) are needed, found {found}.")
-    inputs = np.asarray(arrays["X"])
+    _need(arrays, [str(key) for key in arrays], where)
+    arrays = {key: _as_array(value, key, where) for key, value in arrays.items() if value is not None}
+    inputs = arrays["X"]
     if inputs.dtype.kind not in "biuf":
         raise ConfigError(f"X in {where} must be numbers, got {inputs.dtype}.")
     if inputs.ndim < 2 or 0 in inputs.shape:
-        raise ConfigError(f"X in {where} must have shape (N, ...) with N above 0, got {inputs.shape}.")
+        raise ConfigError(
+            f"X in {where} must have shape (N, ...) with N above 0, got {inputs.shape}: a row of features or an image "
+            "per example."
+        )
     for key in ("y", "true_labels", "ids"):
         values = arrays.get(key)
         if values is not None and np.shape(values) != (len(inputs),):
-            raise ConfigError(f"{key} in {where} must have shape ({len(inputs)},) as X does, got {np.shape(values)}.")
+            raise ConfigError(
+                f"{key} in {where} must have shape ({len(inputs)},) as X does, got {np.shape(values)}: "
+                "one for each example."
+            )
     classes = arrays.get("classes")
     labels, truth, names, notes = class_positions(
         arrays["y"],
@@ -75,7 +83,7 @@ def arrays_source(arrays: Mapping[str, Any], *, name: str, where: str) -> Source
     )
     kind, inputs = _kind(inputs)
     if kind == "table":
-        notes += _missing(inputs)
+        notes += _missing(inputs, where)
     elif inputs.dtype.kind == "f" and not np.isfinite(inputs).all():
         row = int((~np.isfinite(inputs.reshape(len(inputs), -1)).all(axis=1)).argmax())
         raise ConfigError(f"X in {where} holds values that are not finite, the first of them in row {row}.")
@@ -97,9 +105,45 @@ def _kind(inputs: np.ndarray) -> tuple[str, np.ndarray]:
     return ("image", inputs) if inputs.ndim == 3 else ("array", inputs.astype(np.float32))
 
 
-def _missing(rows: np.ndarray) -> list[str]:
-    holes = 0 if rows.dtype.kind != "f" else int((~np.isfinite(rows)).sum())
-    return [f"{holes:,} values of X are missing: each became the mean of its feature."] if holes else []
+def _missing(rows: np.ndarray, where: str) -> list[str]:
+    """Notes on values that are not there."""
+    if rows.dtype.kind != "f":
+        return []
+    there = np.isfinite(rows)
+    if not there.any():
+        raise ConfigError(f"X in {where} holds no finite number: there is nothing to learn from.")
+    blank = np.flatnonzero(~there.any(axis=0))
+    holes = int((~there).sum()) - len(blank) * len(rows)
+    are = "has" if len(blank) == 1 else "have"
+    return [
+        *([f"{counted(len(blank), 'feature')} of X {are} no value and became 0: {some(blank)}."] if len(blank) else []),
+        *([f"{holes:,} values of X are missing: each became the mean of its feature."] if holes else []),
+    ]
+
+
+def _need(arrays: Mapping[str, Any], found: list[str], where: str) -> None:
+    """Raise ConfigError unless X and y are there."""
+    for key in ("X", "y"):
+        if arrays.get(key) is None:
+            held = ", ".join(found) or "nothing"
+            raise ConfigError(f"{where} holds no {key}: X (N, ...) and y (N,) are needed, found {held}.")
+
+
+def _as_array(values: Any, key: str, where: str) -> np.ndarray:
+    """A numpy array of what may be a list, a table or a tensor with a gradient, on any device."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+    try:
+        return np.asarray(values)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{key} in {where} is no array: {_one_line(error)}.") from error
+
+
+def _what_else(path: Path) -> str:
+    """What a file is that is no .npz."""
+    with path.open("rb") as file:
+        single = file.read(6) == b"\x93NUMPY"
+    return "it is a single array, where X and y are needed" if single else "it is no such file, or damaged"
 
 
 def _ids(ids: Any, count: int, where: str) -> np.ndarray:
@@ -111,15 +155,19 @@ def _ids(ids: Any, count: int, where: str) -> np.ndarray:
         raise ConfigError(f"ids in {where} must be whole numbers or text, got {values.dtype}.")
     unique, counts = np.unique(values, return_counts=True)
     if len(unique) < count:
-        raise ConfigError(f"ids in {where} must be unique, got {unique[counts.argmax()]!r} {counts.max()} times.")
+        twice = unique[counts.argmax()].item() if values.dtype.kind != "O" else unique[counts.argmax()]
+        raise ConfigError(f"ids in {where} must be unique, got {twice!r} {counts.max()} times.")
     return values.astype(np.int64) if values.dtype.kind in "iu" else np.array([str(v) for v in values], dtype=object)
 
 
 def _names(classes: Any, where: str) -> list[str]:
     values = np.asarray(classes)
     names = [str(name) for name in values.ravel()]
-    if values.ndim != 1 or len(set(names)) < len(names):
+    if values.ndim != 1:
         raise ConfigError(f"classes in {where} must be K different names, got shape {values.shape}.")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ConfigError(f"classes in {where} must be K different names, got {twice!r} twice.")
     return names
 
 

@@ -52,7 +52,8 @@ def load_pooled(
     whole = _joined(parts, pooled_ids(source))
     nothing = whole.take(np.empty(0, dtype=np.int64))
     encode = None if source.encode is None else _encode_first(source.encode)
-    return assemble(replace(source, train=whole, validation=nothing, test=nothing, encode=encode), split_seed=0)
+    dataset = assemble(replace(source, train=whole, validation=nothing, test=nothing, encode=encode), split_seed=0)
+    return replace(dataset, features=whole.inputs) if source.kind == "table" else dataset
 
 
 def some_given_labels(path: Path | str, dataset: Dataset) -> Dataset:
@@ -76,6 +77,8 @@ def some_given_labels(path: Path | str, dataset: Dataset) -> Dataset:
     given[positions[inside]] = file.labels(column, inside, names_first=True)
     known = dataset.train.true_labels
     changed = dataset.with_labels(given, true=own if known is None else known.numpy())
+    if not inside.any():
+        raise ConfigError(f"{path} names none of the examples.")
     rest = len(given) - int(inside.sum())
     return changed.with_note(f"{rest:,} examples are not in {path}: they keep their labels.") if rest else changed
 

@@ -184,7 +184,7 @@ def _sets(parts: list[Part], inputs: list[Any]) -> dict[str, Any]:
 
 def _as_images(values: np.ndarray, kind: str) -> np.ndarray:
     """Arrays that are no images as images of one column, so that one mean and sd are taken of them."""
-    return values if kind == "image" else values.reshape(len(values), -1, 1)
+    return values if kind == "image" else values.reshape(len(values), int(np.prod(values.shape[1:])), 1)
 
 
 def _apply(scale: PixelScale, inputs: Any, kind: str) -> Any:

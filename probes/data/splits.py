@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from probes.data.words import some
 from probes.errors import ConfigError
 
 __all__ = ["LARGEST_HELD_OUT", "draw_stratified", "split_rows"]
@@ -30,7 +31,7 @@ def split_rows(
         int64 rows of training, validation and test, each ascending, and notes for the user.
 
     Raises:
-        ConfigError: fewer rows than parts.
+        ConfigError: fewer rows than parts, or so few that training is left with one of several classes.
     """
     rows, notes = np.arange(len(labels)), []
     size = min(max(round(HELD_OUT_SHARE * len(labels)), 1), LARGEST_HELD_OUT)
@@ -43,6 +44,8 @@ def split_rows(
             chosen = draw_stratified(labels[rows], size, [seed, number], spare=True)
             notes += _missing_classes(labels, rows[chosen], classes, name)
         held_out[name], rows = rows[chosen], rows[~chosen]
+    if len(np.unique(labels[rows])) < min(2, len(np.unique(labels))):
+        raise ConfigError(f"{len(labels)} examples are too few to split: training would be left with one class.")
     return rows, held_out["validation"], held_out["test"], notes
 
 
@@ -86,5 +89,6 @@ def _missing_classes(labels: np.ndarray, held: np.ndarray, classes: Sequence[str
     missing = [classes[label] for label in np.setdiff1d(labels, labels[held])]
     if not missing:
         return []
-    named = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-    return [f"{len(missing)} of {len(classes)} classes have too few examples to be in the {part} part: {named}."]
+    return [
+        f"{len(missing)} of {len(classes)} classes have too few examples to be in the {part} part: {some(missing)}."
+    ]

@@ -10,6 +10,7 @@ from probes.data.dataset import Dataset
 from probes.data.examples import ExampleSet
 from probes.data.lazy_images import IN_MEMORY_BYTES, LazyImages
 from probes.data.splits import draw_stratified
+from probes.data.words import some
 from probes.errors import ConfigError
 
 __all__ = ["subset"]
@@ -36,7 +37,7 @@ def subset(dataset: Dataset, size: int, seed: int) -> Dataset:
     lost = np.setdiff1d(labels, labels[kept])
     if not lost.size:
         return smaller
-    names = ", ".join(dataset.classes[label] for label in lost[:5]) + (", ..." if lost.size > 5 else "")
+    names = some(dataset.classes[label] for label in lost)
     return smaller.with_note(f"{lost.size} of {len(dataset.classes)} classes are not in the subset: {names}.")
 
 

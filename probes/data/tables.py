@@ -9,14 +9,15 @@ import numpy as np
 
 from probes.data.labels import class_positions
 from probes.data.source import Encoded, Part, Source
+from probes.data.table_files import LABEL_NAMES, read_frame, repeated_names
+from probes.data.words import counted, some
 from probes.errors import ConfigError, unknown_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["LABEL_NAMES", "MOST_LEVELS", "read_frame", "read_table"]
+__all__ = ["MOST_LEVELS", "as_numbers", "as_text", "read_table"]
 
-LABEL_NAMES = ("label", "target", "y", "class")
 MOST_LEVELS = 50  # of a categorical column; the rest share one
 _MISSING, _REST = "(missing)", "(other)"
 
@@ -35,6 +36,7 @@ def read_table(path: Path, label_column: str | None = None) -> Source:
     column = _label_column(frame, label_column, path)
     if not len(frame):
         raise ConfigError(f"{path} has no rows.")
+    frame, index_notes = _without_row_numbers(frame)
     truth = frame["true_label"] if "true_label" in frame and column != "true_label" else None
     what = f"label column {column!r}"
     labels, true_labels, classes, notes = class_positions(
@@ -49,27 +51,43 @@ def read_table(path: Path, label_column: str | None = None) -> Source:
         raise ConfigError(f"{path} has no columns beside the labels: there is nothing to learn from.")
     _check_features(features, path)
     part = Part(features, labels, ids, true_labels)
-    return Source(path.stem, "table", classes, part, encode=_encode, notes=notes + id_notes)
+    notes = notes + index_notes + id_notes + _repeated(path) + _nearly_numbers(features)
+    return Source(path.stem, "table", classes, part, encode=_encode, notes=notes)
 
 
-def read_frame(path: Path, *, text: bool = False) -> pd.DataFrame:
-    """Read a .csv or .parquet file, or say in one line why not.
+def _repeated(path: Path) -> list[str]:
+    """Notes on columns that bear the name of an earlier one, which pandas numbers."""
+    again = repeated_names(path)
+    return [f"columns of one name were numbered, NAME.1 after NAME: {some(again)}."] if again else []
 
-    Args:
-        path: of the file.
-        text: read every column of a .csv as text.
-    """
+
+def _without_row_numbers(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Drop a first column that has no name and counts the rows: the index that pandas saves. It tells the order."""
     import pandas as pd
-    import pyarrow
 
-    try:
-        if path.suffix.lower() == ".parquet":
-            return pd.read_parquet(path)
-        return pd.read_csv(path, dtype=str if text else {"id": str}, low_memory=False)
-    except FileNotFoundError as error:
-        raise ConfigError(f"there is no file {path}.") from error
-    except (OSError, ValueError, pyarrow.ArrowException) as error:  # pandas' own errors are ValueErrors
-        raise ConfigError(f"{path} cannot be read as a table: {' '.join(str(error).split())}") from error
+    first = str(frame.columns[0])
+    nameless = first.startswith("Unnamed: 0") or first == "__index_level_0__"
+    if not (nameless and pd.api.types.is_integer_dtype(frame.iloc[:, 0])):
+        return frame, []
+    if not (frame.iloc[:, 0].diff().dropna() == 1).all():
+        return frame, []
+    return frame.iloc[:, 1:], ["the first column has no name and counts the rows: it is not used."]
+
+
+def _nearly_numbers(features: pd.DataFrame) -> list[str]:
+    """Notes on columns of text most of which are numbers: one stray word makes all of them categories."""
+    import pandas as pd
+
+    notes = []
+    for name in features.columns:
+        column = features[name].dropna()
+        if not (len(column) and isinstance(column.iloc[0], str)):
+            continue
+        strange = column[pd.to_numeric(column, errors="coerce").isna()]
+        if len(strange) < len(column) / 2:
+            values = f"all but {some(sorted(set(strange)))}" if len(strange) else "all"
+            notes.append(f"column {str(name)!r} is text, though {values} are numbers: each value counts as a category.")
+    return notes
 
 
 def _label_column(frame: pd.DataFrame, wanted: str | None, path: Path) -> str:
@@ -77,13 +95,17 @@ def _label_column(frame: pd.DataFrame, wanted: str | None, path: Path) -> str:
     if wanted is not None:
         if wanted not in names:
             raise unknown_name("label column", wanted, names)
+        if wanted in repeated_names(path):
+            raise ConfigError(f"{path} has two columns {wanted!r}: rename or delete one of them.")
         return wanted
     found = [name for name in LABEL_NAMES if name in names]
     if len(found) == 1:
         return found[0]
     fault = f"has {', '.join(found)}" if found else f"has none of {', '.join(LABEL_NAMES)}"
-    shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
-    raise ConfigError(f"{path} {fault}: name the column of labels with --label-column. Its columns: {shown}.")
+    shown = ", ".join(names[:20]) + (f" and {len(names) - 20:,} more" if len(names) > 20 else "")
+    near = [name for name in names if name.strip().lower() in LABEL_NAMES and name not in found]
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    raise ConfigError(f"{path} {fault}: name the column of labels with --label-column{hint}. Its columns: {shown}.")
 
 
 def _plain(column: pd.Series, what: str) -> np.ndarray:
@@ -93,8 +115,10 @@ def _plain(column: pd.Series, what: str) -> np.ndarray:
     missing = column.isna().to_numpy()
     if missing.any():
         count, row = int(missing.sum()), int(missing.argmax())
-        rows = "1 row" if count == 1 else f"{count:,} rows"
-        raise ConfigError(f"{what} is missing in {rows}, the first of them row {row}.")
+        raise ConfigError(
+            f"{what} is missing in {counted(count, 'row')}, the first of them row {row} (rows count from 0; empty, NA, "
+            "null and None are missing). Fill it in or take these rows out."
+        )
     if pd.api.types.is_bool_dtype(column):
         return column.to_numpy(dtype=bool)
     if pd.api.types.is_integer_dtype(column):
@@ -137,9 +161,10 @@ def _encode(frames: list[pd.DataFrame]) -> Encoded:
     flags: list[np.ndarray] = []
     notes: list[str] = []
     holes: dict[str, int] = {}
+    blank: list[str] = []
     for name in frames[0].columns:
         columns = [frame[name] for frame in frames]
-        numbers = _numbers(columns)
+        numbers = as_numbers(columns)
         is_number = numbers is not None
         if numbers is None:
             levels, note = _levels(columns[0], name)
@@ -147,22 +172,37 @@ def _encode(frames: list[pd.DataFrame]) -> Encoded:
             numbers = [_one_hot(column, levels) for column in columns]
         else:
             missing = int(sum((~np.isfinite(values)).sum() for values in numbers))
-            holes |= {str(name): missing} if missing else {}
+            if missing == sum(map(len, numbers)):
+                blank.append(str(name))
+            elif missing:
+                holes[str(name)] = missing
         for block, values in zip(blocks, numbers, strict=True):
             block.append(values.reshape(len(values), -1))
         flags.append(np.full(blocks[0][-1].shape[1], not is_number))
+    if len(blank) == frames[0].shape[1]:
+        raise ConfigError(
+            f"no column beside the labels holds any value ({some(blank)}): there is nothing to learn from."
+        )
+    if blank:
+        notes.append(f"{counted(len(blank), 'column')} without any value became 0: {some(blank)}.")
     if holes:
-        named = ", ".join(f"{name} ({count:,})" for name, count in list(holes.items())[:5])
-        more = ", ..." if len(holes) > 5 else ""
-        notes.append(f"missing numbers became the mean of their column: {named}{more}.")
+        named = some(f"{name} ({count:,})" for name, count in holes.items())
+        notes.append(f"missing numbers became the mean of their column: {named}.")
     return Encoded([np.concatenate(block, axis=1) for block in blocks], np.concatenate(flags), notes)
 
 
-def _numbers(columns: list[Any]) -> list[np.ndarray] | None:
+def as_numbers(columns: list[Any]) -> list[np.ndarray] | None:
     """Columns of numbers or times as float64; None where they are text, bools or categories."""
     import pandas as pd
 
+    kind = pd.api.types.infer_dtype(pd.concat(columns), skipna=True) if columns[0].dtype == object else ""
+    if kind in ("decimal", "integer", "floating", "mixed-integer-float", "empty"):
+        columns = [column.astype("float64") for column in columns]
+    elif kind in ("date", "datetime"):
+        columns = [pd.to_datetime(column) for column in columns]
     first = columns[0]
+    if pd.api.types.is_timedelta64_dtype(first):
+        return [(column / pd.Timedelta(days=1)).to_numpy(dtype=np.float64) for column in columns]
     if pd.api.types.is_datetime64_any_dtype(first):
         epoch = pd.Timestamp(0, tz=getattr(first.dtype, "tz", None))
         return [((column - epoch) / pd.Timedelta(days=1)).to_numpy(dtype=np.float64) for column in columns]
@@ -173,7 +213,7 @@ def _numbers(columns: list[Any]) -> list[np.ndarray] | None:
 
 def _levels(column: pd.Series, name: Any) -> tuple[list[str], list[str]]:
     """The levels of a categorical column that get a feature of their own, and a note where the rest share one."""
-    counts = _text(column).value_counts()
+    counts = as_text(column).value_counts()
     levels = sorted(counts.index, key=lambda level: (-counts[level], level))
     if len(levels) <= MOST_LEVELS:
         return sorted(levels), []
@@ -185,12 +225,13 @@ def _one_hot(column: pd.Series, levels: list[str]) -> np.ndarray:
     """float64, (n, levels): 1 at the level of each row; one that is not among them counts as the rest, if there is."""
     places = {level: place for place, level in enumerate(levels)}
     rest = places.get(_REST, -1)
-    place = np.array([places.get(level, rest) for level in _text(column)], dtype=np.int64)
+    place = np.array([places.get(level, rest) for level in as_text(column)], dtype=np.int64)
     encoded = np.zeros((len(place), len(levels)))
     known = place >= 0
     encoded[np.flatnonzero(known), place[known]] = 1
     return encoded
 
 
-def _text(column: pd.Series) -> pd.Series:
+def as_text(column: pd.Series) -> pd.Series:
+    """A categorical column as text; what is missing is a level of its own."""
     return column.astype(object).where(column.notna(), _MISSING).astype(str)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from typing import Any
 
 from probes.data.npz import KEYS, arrays_source
@@ -20,11 +22,13 @@ def call_user_function(name: str) -> Source:
         ConfigError: it cannot be imported, or returns something else.
         ProbeError: it fails.
     """
-    function = import_named(name, "function")
     try:
-        returned = function()
+        with redirect_stdout(sys.stderr):  # what it prints is no part of our answer
+            returned = import_named(name, "function")()
     except ProbeError:
         raise
+    except SystemExit as end:
+        raise ProbeError(f"{name} ended the program (exit code {end.code}): it should return its data.") from end
     except Exception as error:  # the user's own code
         raise ProbeError(f"{name} failed: {type(error).__name__}: {one_line(error)}") from error
     return arrays_source(_arrays(returned, name), name=name, where=name)
@@ -33,9 +37,10 @@ def call_user_function(name: str) -> Source:
 def _arrays(returned: Any, name: str) -> Mapping[str, Any]:
     if isinstance(returned, Mapping):
         unknown = [str(key) for key in returned if key not in KEYS]
-        if unknown:
+        if unknown and "X" in returned and "y" in returned:
             raise unknown_name(f"key of what {name} returned", unknown[0], KEYS)
         return returned
     if isinstance(returned, tuple | list) and len(returned) == 2:
         return {"X": returned[0], "y": returned[1]}
-    raise ConfigError(f"{name} must return (X, y) or a dict with {', '.join(KEYS)}, got {type(returned).__name__}.")
+    kind = f"a {type(returned).__name__}" + (f" of {len(returned)}" if isinstance(returned, tuple | list) else "")
+    raise ConfigError(f"{name} must return (X, y) or a dict with {', '.join(KEYS)}, got {kind}.")

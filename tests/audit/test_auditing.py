@@ -12,7 +12,7 @@ from probes.audit import folder as folder_module
 from probes.errors import ConfigError, ProbeError, RunExistsError, RunNotFoundError
 from probes.scores import auroc
 
-FILES = ["audit.json", "issues.csv", "issues.parquet", "neighbours.parquet"]
+FILES = ["audit.json", "features.parquet", "issues.csv", "issues.parquet", "neighbours.parquet"]
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """`probe audit`: what it prints where, and what it refuses."""
 
 import json
+import shlex
 
 import numpy as np
 import pandas as pd
@@ -38,7 +39,9 @@ def test_prints_the_folder_and_says_what_was_found(in_folder, probe):
     assert any(line.startswith("round 3 of 3, network 3 of 3") for line in lines)
     for words in ("labels look wrong", "Planted: 6 labels made wrong", "most suspicious", "mostly look like"):
         assert words in answer.stderr
-    assert "probe train --dataset blobs.csv --exclude audit/blobs-1/issues.csv" in answer.stderr
+    onward = "probe train --dataset blobs.csv --label-column kind --exclude audit/blobs-1/issues.csv"
+    assert onward in answer.stderr
+    assert probe(*shlex.split(onward)[1:], "--epochs", "1", "--width", "8", "--probe", "none").exit_code == 0
     assert "Review them in a browser: audit/blobs-1/report.html" in answer.stderr
     assert (in_folder / "audit/blobs-1/report.html").exists()
     assert json.loads((in_folder / "audit/blobs-1/audit.json").read_text())["command"].startswith("probe audit blobs")

@@ -139,10 +139,27 @@ def test_a_name_of_the_right_form_passes(name):
     check_dataset(name)
 
 
-@pytest.mark.parametrize("name", ["mnsit", "nowhere/at/all", "a.txt", "mine:", ":load", "a b:c"])
+@pytest.mark.parametrize("name", ["mnsit", "a.txt", "mine:", ":load", "a b:c"])
 def test_a_name_of_no_form_is_refused(name):
     with pytest.raises(ConfigError, match="unknown dataset"):
         check_dataset(name)
+
+
+def test_a_path_that_leads_nowhere_is_called_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(ConfigError, match=r"^there is no folder .*/at/all\.$"):
+        check_dataset(f"{tmp_path}/at/all")
+
+
+def test_a_file_of_another_kind_is_told_which_kinds_there_are(tmp_path):
+    (tmp_path / "mine.tsv").write_text("x\tlabel\n")
+
+    with pytest.raises(ConfigError, match=r"mine\.tsv ends in none of \.npz, \.csv, \.parquet"):
+        check_dataset(f"{tmp_path}/mine.tsv")
+
+
+def test_folder_without_a_path_does_not_mean_the_current_one():
+    with pytest.raises(ConfigError, match="'folder:' names no folder: write folder:PATH"):
+        check_dataset("folder:")
 
 
 @pytest.mark.parametrize(

@@ -166,11 +166,52 @@ def test_a_class_without_readable_images_is_left_out(make_folder):
     assert "1 class was left out, having no image that can be read: c." in data.notes
 
 
+def test_a_class_folder_without_images_is_left_out_and_named(make_folder):
+    folder = make_folder(files("a", "b"))
+    (folder / "c").mkdir()
+
+    data = load_dataset(str(folder))
+
+    assert data.classes == ["a", "b"]
+    assert data.notes[0] == "1 class was left out, having no image: c."
+
+
+@pytest.mark.parametrize(
+    ("link", "target"), [("a/up", ".."), ("a/deep/round", "../.."), ("again", "."), ("a/self", ".")]
+)
+def test_a_link_to_a_folder_around_it_is_not_followed_and_named(make_folder, link, target):
+    """Followed, it would put the images of every class into one."""
+    folder = make_folder(files("a", "b") | {"a/deep/0.png": (4, 4)})
+    plain = load_dataset(str(folder))
+    (folder / link).symlink_to(target)
+
+    data = load_dataset(str(folder))
+
+    assert data.classes == ["a", "b"]
+    assert sorted([*data.ids, *data.other_ids]) == sorted([*plain.ids, *plain.other_ids])
+    assert f"1 link was not followed, leading to a folder around it: {link}." in data.notes
+
+
+def test_a_link_to_a_folder_elsewhere_is_followed(make_folder):
+    folder = make_folder(files("a"))
+    (folder / "b").symlink_to(make_folder(files("c"), "elsewhere") / "c")
+
+    assert load_dataset(str(folder)).classes == ["a", "b"]
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "a.csv").write_text("x,label\n1,a\n")
+
+    with pytest.raises(ConfigError, match=r"a\.csv is a file, not a folder of images: leave out 'folder:'"):
+        load_dataset(f"folder:{tmp_path}/a.csv")
+
+
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
         ({"notes.txt": b"x"}, "it holds no images"),
-        ({"0.png": (4, 4)}, "it holds no images"),
+        ({"0.png": (4, 4)}, "its 1 image lies in no class"),
+        ({f"{i}.png": (4, 4) for i in range(3)}, "its 3 images lie in no class"),
         (files("a"), "one class only (a)"),
         ({"a/0.png": b"x", "b/0.png": b""}, "none of its images can be read"),
         (files("outer/a", "outer/b"), "Did you mean"),

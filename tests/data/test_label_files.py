@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from probes.data import exclude, load_dataset, read_given_labels, relabel, subset
 from probes.errors import ConfigError
@@ -76,10 +77,13 @@ def test_whole_numbers_of_a_column_with_gaps_still_match(data, saved):
 @pytest.mark.parametrize(
     ("columns", "fault"),
     [
-        ({"id": ["row99", *everyone()], "label": ["ant"] * (N + 1)}, "names 1 unknown examples by id: row99"),
+        ({"id": ["row99", *everyone()], "label": ["ant"] * (N + 1)}, "names 1 unknown example by id: row99"),
         ({"id": everyone() + everyone(), "label": ["ant"] * 2 * N}, "more than once"),
-        ({"id": everyone(), "label": ["yak"] * N}, "has the label 'yak', which is none of the 3 classes"),
-        ({"id": everyone(), "label": [3] * N}, "has the label '3', which is none of the 3 classes"),
+        (
+            {"id": everyone(), "label": ["yak"] * N},
+            "the label 'yak' in row 0, which is none of the 3 classes: ant, bee, cat",
+        ),
+        ({"id": everyone(), "label": [3] * N}, "has the label '3' in row 0, which is none of the 3 classes"),
         ({"id": everyone(), "label": [None] * N}, "has a missing label"),
         ({"id": everyone()[:5], "label": ["ant"] * 5}, "training examples, the first of them row"),
         (
@@ -87,7 +91,11 @@ def test_whole_numbers_of_a_column_with_gaps_still_match(data, saved):
             "has no column id or path or example, its columns are: name",
         ),
         ({"id": everyone(), "lable": ["ant"] * N}, "has no column given_label or label"),
-        ({"example": [48], "label": ["ant"]}, "names 1 unknown examples by example: 48"),
+        ({"id": everyone(), "label": [0, *[0.5] * (N - 1)]}, "has the label '0.5' in row 1, which is none of the 3"),
+        ({"id": [*everyone()[:-1], None], "label": ["ant"] * N}, "has no id in 1 row: say which examples these are"),
+        ({"id": everyone(), "Given_Label": ["ant"] * N}, "Did you mean 'Given_Label'?"),
+        ({"id": ["row99"], "label": ["ant"]}, "Those of these data are such as row"),
+        ({"example": [48], "label": ["ant"]}, "names 1 unknown example by example: 48"),
     ],
 )
 def test_what_is_wrong_is_one_line(data, saved, columns, fault):
@@ -137,9 +145,45 @@ def test_examples_of_other_parts_are_counted(data, saved):
     cleaned = exclude(data, saved(id=[data.ids[0], *data.other_ids[:4]]))
 
     assert cleaned.notes[-2:] == [
-        "1 training examples were left out.",
+        "1 training example was left out.",
         "4 more of the file's examples are not in the training part.",
     ]
+
+
+def test_a_class_that_is_left_out_whole_is_named(data, saved):
+    bees = [data.ids[row] for row in np.flatnonzero(data.train.given_labels == 1)]
+
+    assert "1 class lost every training example: bee." in exclude(data, saved(id=bees)).notes
+
+
+@pytest.mark.parametrize("act", [exclude, relabel])
+def test_a_file_of_decisions_without_rows_changes_nothing(data, tmp_path, act):
+    (tmp_path / "none.csv").write_text("id,example,given_label,suggested_label,decision\n")
+
+    changed = act(data, tmp_path / "none.csv")
+
+    assert torch.equal(changed.train.given_labels, data.train.given_labels)
+    assert changed.notes[-1].startswith("0 training examples were ")
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b"id;label\n1;ant\n", "is separated by semicolons, save it with commas"),
+        ("id,label\n1,f\xf6n\n".encode("latin-1"), "is not UTF-8 text (byte 0xf6)"),
+        (b"id,label,label\n1,ant,bee\n", "has two columns 'label': rename or delete one of them"),
+        (b"", "cannot be read as a table: No columns to parse from file."),
+    ],
+)
+@pytest.mark.parametrize("act", [exclude, relabel, lambda data, path: read_given_labels(path, data)])
+def test_a_file_that_is_no_table_is_one_line(data, tmp_path, act, content, fault):
+    (tmp_path / "bad.csv").write_bytes(content)
+
+    with pytest.raises(ConfigError) as caught:
+        act(data, tmp_path / "bad.csv")
+
+    assert fault in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_leaving_out_twice_does_not_fail(data, saved):
@@ -162,7 +206,7 @@ def test_suggested_labels_replace_those_of_flagged_examples(data, saved):
     changed = np.flatnonzero(cleaned.train.given_labels != data.train.given_labels)
     assert changed.tolist() == [4]
     assert cleaned.train.given_labels[4] == (rows_of(data)[4] + 1) % 3
-    assert cleaned.notes[-1] == "1 training examples were relabelled."
+    assert cleaned.notes[-1] == "1 training example was relabelled."
     assert cleaned.fingerprint != data.fingerprint
 
 

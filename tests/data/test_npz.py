@@ -157,8 +157,13 @@ def with_(y, row, value):
             {"X": np.zeros((N, 3)), "y": np.array(["a", "c"])[Y], "classes": ["a", "b"]},
             "holds 'c', which is not",
         ),
-        ({"X": np.zeros((N, 3)), "y": Y, "classes": ["a", "a"]}, "must be K different names"),
-        ({"X": np.zeros((N, 3)), "y": Y, "ids": np.zeros(N, int)}, "must be unique"),
+        ({"X": np.zeros((N, 3)), "y": Y, "classes": ["a", "a"]}, "must be K different names, got 'a' twice"),
+        ({"X": np.zeros((N, 3)), "y": Y, "ids": np.zeros(N, int)}, "must be unique, got 0 50 times"),
+        ({"x": np.zeros((N, 3)), "y": Y}, "holds no X: X (N, ...) and y (N,) are needed, found y, x."),
+        ({"X": np.zeros((N, 3)), "y": np.eye(2)[Y]}, "got (50, 2): one for each example"),
+        ({"X": np.full((N, 3), np.nan), "y": Y}, "holds no finite number: there is nothing to learn from"),
+        ({"X": np.zeros((N, 3)), "y": with_(Y, 9, np.inf)}, "is infinite in 1 row, the first of them row 9"),
+        ({"X": np.zeros((N, 3)), "y": Y.astype("u8") * (2**63 + 5)}, "numbers below 2^63, got 9223372036854775813"),
         ({"X": np.zeros((N, 3)), "y": Y, "true_labels": Y[:4]}, "true_labels in"),
         ({"X": np.zeros((N, 3)), "y": Y, "true_labels": np.array(["a", "b"])[Y]}, "must be of one kind"),
         (
@@ -179,8 +184,54 @@ def test_what_is_wrong_is_one_line(saved, arrays, fault):
 def test_a_damaged_file_is_one_line(tmp_path, content):
     (tmp_path / "bad.npz").write_bytes(content)
 
-    with pytest.raises(ConfigError, match=r"bad\.npz (cannot be read as an \.npz file|is a single array)"):
+    with pytest.raises(
+        ConfigError, match=r"bad\.npz cannot be read as an \.npz file: it is no such file, or damaged\.$"
+    ):
         load_dataset(str(tmp_path / "bad.npz"))
+
+
+def test_a_file_damaged_inside_is_one_line(tmp_path):
+    np.savez_compressed(tmp_path / "bad.npz", X=RANDOM.random((N, 30)), y=Y)
+    content = bytearray((tmp_path / "bad.npz").read_bytes())
+    content[200:260] = bytes(60)
+    (tmp_path / "bad.npz").write_bytes(content)
+
+    with pytest.raises(ConfigError, match=r"bad\.npz cannot be read as an \.npz file: "):
+        load_dataset(str(tmp_path / "bad.npz"))
+
+
+def test_a_single_array_is_told_what_is_missing(tmp_path):
+    np.save(tmp_path / "one.npy", np.zeros(3))
+    (tmp_path / "one.npy").rename(tmp_path / "one.npz")
+
+    with pytest.raises(ConfigError, match="it is a single array, where X and y are needed"):
+        load_dataset(str(tmp_path / "one.npz"))
+
+
+def test_labels_of_bytes_that_are_not_utf8_are_printable(saved):
+    data = load_dataset(saved(X=RANDOM.random((N, 3)), y=np.array([b"caf\xe9", b"tea"])[Y]))
+
+    assert data.classes == ["caf\\xe9", "tea"]
+
+
+def test_a_feature_without_any_value_is_named(saved):
+    rows = RANDOM.random((N, 3))
+    rows[:, 1] = np.nan
+    rows[3, 2] = np.nan
+
+    data = load_dataset(saved(X=rows, y=Y))
+
+    assert data.notes == [
+        "1 feature of X has no value and became 0: 1.",
+        "1 values of X are missing: each became the mean of its feature.",
+    ]
+    assert (data.train.inputs[:, 1] == 0).all()
+
+
+def test_labels_that_each_occur_once_are_doubted(saved):
+    data = load_dataset(saved(X=RANDOM.random((N, 3)), y=np.arange(N)))
+
+    assert data.notes[0] == f"each of the {N} labels is a class of its own: are these the labels?"
 
 
 def test_an_absent_file_is_named(tmp_path):

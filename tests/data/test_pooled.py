@@ -58,6 +58,13 @@ def test_ids_that_two_parts_share_carry_the_name_of_their_part():
     assert pooled_ids(Source("s", "table", ["a", "b"], part, test=other)).tolist() == [0, 1, 7]
 
 
+@pytest.mark.parametrize("shape", [(40, 8, 8, 7), (40, 2, 3, 4, 5), (40, 6)])
+def test_arrays_of_any_shape_are_pooled(tmp_path, shape):
+    np.savez(tmp_path / "a.npz", X=np.random.default_rng(0).random(shape), y=np.arange(40) % 2)
+
+    assert tuple(load_pooled(str(tmp_path / "a.npz")).train.inputs.shape) == shape
+
+
 def test_labels_of_some_examples_leave_the_others(tmp_path):
     (tmp_path / "labels.csv").write_text("id,label\n5,3\n")
     whole = load_pooled("digits")
@@ -71,7 +78,7 @@ def test_labels_of_some_examples_leave_the_others(tmp_path):
 def test_unknown_examples_in_a_file_are_refused(tmp_path):
     (tmp_path / "labels.csv").write_text("id,label\n5000,3\n")
 
-    with pytest.raises(ConfigError, match="unknown examples by id: 5000"):
+    with pytest.raises(ConfigError, match="unknown example by id: 5000"):
         some_given_labels(tmp_path / "labels.csv", load_pooled("digits"))
 
 

@@ -69,15 +69,23 @@ def test_a_part_leaves_one_of_each_class_where_it_can():
 
 
 def test_nothing_but_classes_of_one_is_still_split():
-    train, validation, test, notes = split_rows(np.arange(3), list("abc"), 0, validation=True, test=True)
+    train, validation, test, notes = split_rows(np.arange(8), list("abcdefgh"), 0, validation=True, test=True)
 
-    assert (len(train), len(validation), len(test)) == (1, 1, 1)
-    assert len(notes) == 2
+    assert (len(train), len(validation), len(test)) == (6, 1, 1)
+    assert notes[0].startswith("7 of 8 classes have too few examples to be in the validation part: ")
+    assert notes[0].endswith(" and 2 more.")
 
 
 def test_fewer_examples_than_parts_are_refused():
     with pytest.raises(ConfigError, match="2 examples are too few to split"):
         split_rows(np.array([0, 1]), list("ab"), 0, validation=True, test=True)
+
+
+def test_a_training_part_of_one_class_is_refused():
+    with pytest.raises(
+        ConfigError, match=r"^3 examples are too few to split: training would be left with one class\.$"
+    ):
+        split_rows(np.array([0, 1, 0]), list("ab"), 0, validation=True, test=True)
 
 
 @pytest.mark.parametrize("count", range(0, 13))

@@ -1,8 +1,11 @@
 """Tables: the label column, features of every type, and what may be wrong with them."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from probes.data import load_dataset
 from probes.errors import ConfigError
@@ -166,6 +169,11 @@ def test_a_label_column_can_be_named(saved):
         (frame()[["label"]], None, "has no columns beside the labels"),
         (frame()[:0], None, "has no rows"),
         (frame()[:2], None, "2 examples are too few to split"),
+        (frame()[:3], None, "3 examples are too few to split: training would be left with one class"),
+        (frame().rename(columns={"label": " Label"}), None, "with --label-column (did you mean ' Label'?)"),
+        (frame(label=[0.0, np.inf] * 20), None, "is infinite in 20 rows, the first of them row 1. Correct it"),
+        (frame(label=[" ", *["a", "b", "a"] * 13]), None, "'label' is missing in 1 row, the first of them row 0"),
+        (frame(size=np.nan, colour=None), None, "no column beside the labels holds any value (size, colour)"),
     ],
 )
 def test_what_is_wrong_is_one_line(saved, table, column, fault):
@@ -208,3 +216,96 @@ def test_other_values_and_other_splits_have_other_fingerprints(saved):
 
     assert len({first, split, value}) == 3
     assert load_dataset(saved(frame())).fingerprint == first
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ("size,label\n1,gr\xfcn\n".encode("latin-1"), "is not UTF-8 text (byte 0xfc). Save it as UTF-8"),
+        ("size,label\n1,a\n".encode("utf-16"), "is not UTF-8 text (byte 0xff). Save it as UTF-8"),
+        (
+            b"size;label\n1;a\n2;b\n",
+            "is separated by semicolons, save it with commas: its columns read as 'size;label'.",
+        ),
+        (b"size\tlabel\n1\ta\n", "is separated by tabs"),
+        (b"label,size,label\na,1,b\nb,2,a\n", "has two columns 'label': rename or delete one of them."),
+        (b"size,label\n1,a\n2,b,c,d\n", "Expected 2 fields in line 3, saw 4."),
+    ],
+)
+def test_a_csv_of_another_make_is_one_line(tmp_path, content, fault):
+    (tmp_path / "a.csv").write_bytes(content)
+
+    with pytest.raises(ConfigError) as caught:
+        load_dataset(str(tmp_path / "a.csv"))
+
+    assert fault in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_second_column_of_the_labels_is_no_feature(tmp_path):
+    """pandas calls it kind.1, and a network would read the answer there."""
+    (tmp_path / "a.csv").write_text("kind,size,kind\n" + "a,1,a\nb,2,b\n" * 20)
+
+    with pytest.raises(ConfigError, match="has two columns 'kind'"):
+        load_dataset(str(tmp_path / "a.csv"), label_column="kind")
+
+
+def test_features_of_one_name_are_numbered_and_said(tmp_path):
+    (tmp_path / "a.csv").write_text("size,size,label\n" + "1,5,a\n2,7,b\n" * 20)
+
+    data = load_dataset(str(tmp_path / "a.csv"))
+
+    assert data.notes == ["columns of one name were numbered, NAME.1 after NAME: size."]
+    assert data.train.inputs.shape[1] == 2
+
+
+def test_the_index_that_pandas_saves_is_no_feature(tmp_path):
+    frame().to_csv(tmp_path / "a.csv")
+    with_index = load_dataset(str(tmp_path / "a.csv"))
+    frame().to_csv(tmp_path / "b.csv", index=False)
+
+    assert with_index.notes == ["the first column has no name and counts the rows: it is not used."]
+    assert torch.equal(with_index.train.inputs, load_dataset(str(tmp_path / "b.csv")).train.inputs)
+
+
+def test_a_nameless_column_of_anything_else_is_a_feature(tmp_path):
+    frame().assign(size=range(0, 2 * N, 2)).set_index("size").to_csv(tmp_path / "a.csv", index_label="")
+
+    assert load_dataset(str(tmp_path / "a.csv")).train.inputs.shape[1] == 1
+
+
+def test_spaces_around_labels_make_no_class(saved):
+    data = load_dataset(saved(frame(label=["a", " a", "b", "b "] * 10)))
+
+    assert data.classes == ["a", "b"]
+
+
+def test_numbers_that_came_as_text_are_pointed_out(saved):
+    data = load_dataset(saved(frame(size=["1.5"] * 38 + ["n/k", "?"])))
+
+    assert data.notes == ["column 'size' is text, though all but ?, n/k are numbers: each value counts as a category."]
+
+
+def test_a_column_without_any_value_is_named(saved):
+    data = load_dataset(saved(frame(weight=np.nan)))
+
+    assert "1 column without any value became 0: weight." in data.notes
+
+
+def test_decimals_days_and_durations_are_numbers(tmp_path):
+    days = pd.date_range("2020-01-01", periods=N)
+    frame(
+        size=[Decimal(row) / 4 for row in range(N)], day=[day.date() for day in days], since=days - days[0]
+    ).to_parquet(tmp_path / "a.parquet")
+
+    inputs = load_dataset(str(tmp_path / "a.parquet")).train.inputs
+
+    assert inputs.shape[1] == 3
+    assert torch.allclose(inputs[:, :1].expand(-1, 3), inputs, atol=1e-5)
+
+
+def test_a_folder_is_no_table(tmp_path):
+    (tmp_path / "a.csv").mkdir()
+
+    with pytest.raises(ConfigError, match=r"a\.csv is a folder, not a table: folder:.*a\.csv reads it as images"):
+        load_dataset(f"{tmp_path}/a.csv")

@@ -45,7 +45,7 @@ def write(tmp_path_factory):
     """Writes an audit of 40 examples: every fifth is flagged, the later the surer; ids are names with commas."""
 
     def make(*, flagged=range(0, N, 5), pictures=True, warnings=(), estimate=None, plant=None, evaluation=None,
-             ids=None, given=None, notes=(), size=N):  # fmt: skip
+             ids=None, given=None, notes=(), size=N, features=None):  # fmt: skip
         flagged = list(flagged)
         given = np.arange(size) % 3 if given is None else np.asarray(given)
         scores = np.linspace(0.9, 0.999, size)
@@ -104,7 +104,10 @@ def write(tmp_path_factory):
             "versions": {"torch": "2"},
         }  # fmt: skip
         thumbnails = {example: _png(example) for example in range(size)} if pictures else None
-        return write_audit(tmp_path_factory.mktemp("audit"), issues, neighbours, thumbnails, meta).path
+        if features is not None:
+            meta["dataset"]["features"] = 50
+        folder = tmp_path_factory.mktemp("audit")
+        return write_audit(folder, issues, neighbours, thumbnails, meta, features=features).path
 
     return make
 
@@ -249,6 +252,69 @@ def test_a_table_has_cards_without_pictures(write):
     assert "data-picture=" not in re.sub(r"<script\b.*?</script>", "", html, flags=re.S)
     assert html.count('class="candidate"') == 24
     assert "<span>ape</span> × 2" in html
+
+
+@pytest.fixture(scope="module")
+def table(write):
+    """An audit of a table: of each example a rare level, a path, and eight numbers, the first the furthest."""
+    rows = [
+        (example, rank, *feature)
+        for example in range(N)
+        for rank, feature in enumerate(
+            [
+                (HOSTILE, HOSTILE, 3.0, 0.04),
+                ("file", "/home/secret/a", 2.9, 0.1),
+                *((f"size {n}", str(n), -2.5 + n / 4, np.nan) for n in range(10)),
+            ],
+            start=1,
+        )
+    ]
+    names = ["example", "rank", "feature", "value", "deviation", "class_share"]
+    return write(pictures=False, ids=np.arange(N), features=pd.DataFrame(rows, columns=names))
+
+
+def test_a_card_of_a_table_shows_eight_features_and_folds_the_rest(table):
+    card = review(AuditView(table)).cards[0]
+
+    assert [feature.name for feature in card.features] == [HOSTILE, "file", *(f"size {n}" for n in range(6))]
+    assert [feature.name for feature in card.folded] == [f"size {n}" for n in range(6, 10)]
+    assert card.untold == 50 - 12
+    assert [feature.odd for feature in card.features[:3]] == ["4%", "10%", "\N{MINUS SIGN}2.5 sd"]
+    assert card.folded[-1].odd == "\N{MINUS SIGN}0.2 sd"
+    assert card.features[0].meaning == "4.0% of the examples with this label have this value"
+    assert card.features[2].meaning == "2.5 standard deviations below the mean of the examples with this label"
+
+
+def test_features_are_in_the_page_and_none_of_them_is_markup(table):
+    html = probes_reports.build(table).read_text(encoding="utf-8")
+
+    assert html.count('<table class="features">') == 2 * 24
+    assert html.count("4 more features</summary>") == 24
+    assert HOSTILE not in html
+    assert "values of their features, no thumbnails" in html
+
+
+def test_features_are_left_out_with_the_images_and_those_like_paths_with_the_paths(table, tmp_path):
+    bare = probes_reports.build(table, tmp_path / "bare.html", images=False).read_text(encoding="utf-8")
+    shared = probes_reports.build(table, tmp_path / "shared.html", paths=False).read_text(encoding="utf-8")
+
+    assert '<table class="features">' not in bare
+    assert "size 3" in shared
+    assert "secret" not in shared
+
+
+def test_space_unfolds_features_and_takes_no_decision_back(table, browser):
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.goto(probes_reports.build(table).as_uri())
+    page.keyboard.press("j")
+    page.keyboard.press("a")
+    page.keyboard.press("ArrowLeft")
+    page.locator(".candidate summary").first.focus()
+    page.keyboard.press(" ")
+
+    assert page.locator(".candidate details").first.get_attribute("open") is not None
+    assert page.locator("#review-counter").inner_text() == "1 of 24 decided: 1 wrong, 0 right"
+    page.close()
 
 
 def test_no_flags_still_show_the_most_suspicious(write):

@@ -81,4 +81,5 @@ def _text(value: object) -> str:
 def _held(view: AuditView, cards: int, pictures: int) -> str:
     named = "ids, names and the command" if view.paths else "no paths"
     images = f"{count(pictures)} thumbnails" if pictures else "no thumbnails"
-    return f"labels of {count(cards)} examples, {images}, {named}, no requests to anywhere"
+    features = ", values of their features" if len(view.features) else ""
+    return f"labels of {count(cards)} examples{features}, {images}, {named}, no requests to anywhere"

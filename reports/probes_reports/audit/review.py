@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from probes_reports.audit.features import OPEN, Feature, features_by_example
 from probes_reports.audit.pictures import Pictures
 from probes_reports.audit.view import AuditView
 from probes_reports.sections.section import Block, Section
@@ -28,6 +29,10 @@ READ = (
     prose(
         "The small pictures are those of its nearest neighbours, in what the networks see, that carry another label. "
         "A neighbour's own label may be wrong too."
+    ),
+    prose(
+        "Of a table, a card shows features, the most unusual for the given label first: how many standard deviations a "
+        "number is from the mean of the examples with that label, or how many of these share the value."
     ),
     prose(
         "Keys: arrows or j and k move, a says that the label is wrong and the suggestion right, r that the label is "
@@ -58,6 +63,9 @@ class Card:
         disagree: how many of its neighbours do, in words.
         neighbours: the nearest that do.
         votes: their labels, the most frequent first, and how many have each.
+        features: of a table, the most unusual first.
+        folded: further features, shown on demand.
+        untold: how many more the example has.
     """
 
     example: int
@@ -72,6 +80,9 @@ class Card:
     disagree: str
     neighbours: tuple[Neighbour, ...]
     votes: tuple[tuple[str, int], ...]
+    features: tuple[Feature, ...] = ()
+    folded: tuple[Feature, ...] = ()
+    untold: int = 0
 
 
 @dataclass(frozen=True)
@@ -138,7 +149,11 @@ def review(view: AuditView) -> Review:
     pictures = Pictures(view.pngs, examples, around)
     rows = view.issues.iloc[chosen]
     records: list[Any] = rows.to_dict("records")
-    cards = tuple(_card(view, row, near.get(int(row["example"]), []), pictures) for row in records)
+    features = features_by_example(view.features, set(examples))
+    cards = tuple(
+        _with_features(_card(view, row, near.get(example, []), pictures), features.get(example, ()), view.columns)
+        for example, row in zip(examples, records, strict=True)
+    )
     ids = [value if view.names_shown else "" for value in rows["id"].tolist()]
     columns = (rows[name].tolist() for name in ("example", "given_label", "suggested_label"))
     return Review(
@@ -189,6 +204,12 @@ def _card(view: AuditView, row: dict[str, Any], near: list[int], pictures: Pictu
         ),
         votes=tuple(Counter(view.classes[view.given[other]] for other in others).most_common(VOTES)),
     )
+
+
+def _with_features(card: Card, features: tuple[Feature, ...], columns: int) -> Card:
+    """A card with what is unusual about its example."""
+    untold = columns - len(features) if features else 0
+    return replace(card, features=features[:OPEN], folded=features[OPEN:], untold=untold)
 
 
 def _disagree(others: int, near: int) -> str:

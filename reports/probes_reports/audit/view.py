@@ -24,7 +24,7 @@ class AuditView:
 
     Args:
         path: the folder.
-        images: show pictures where there are any.
+        images: show pictures, and features of a table, where there are any.
         paths: name files, folders and commands.
 
     Raises:
@@ -38,6 +38,7 @@ class AuditView:
             self.issues: pd.DataFrame = audit.issues
             self.neighbours: pd.DataFrame = audit.neighbours
             self.pngs: dict[int, bytes] = audit.images() if images else {}
+            self.features: pd.DataFrame = self._told(audit.features) if images else audit.features.iloc[:0]
             self.classes = [_short(name) for name in audit.classes]
             self.estimate, self.warnings = audit.estimate, [str(warning) for warning in audit.warnings]
             self.cutoff = float(self.meta["cutoff"]["label_score"])
@@ -47,6 +48,18 @@ class AuditView:
         self.given: np.ndarray = self.issues["given_label"].to_numpy()
         self.scores: np.ndarray = self.issues["label_score"].to_numpy()
         self.flagged = int(self.issues["is_label_issue"].sum())
+
+    def _told(self, features: pd.DataFrame) -> pd.DataFrame:
+        """Features to be shown: without paths none whose value or name looks like one."""
+        if self.paths or features.empty:
+            return features
+        text = features["feature"].astype(str) + features["value"].astype(str)
+        return features[~text.str.contains(r"[/\\\\]")]
+
+    @property
+    def columns(self) -> int:
+        """Number of features that the data have; 0 where they are no table."""
+        return int((self.meta.get("dataset") or {}).get("features") or 0)
 
     @property
     def size(self) -> int:

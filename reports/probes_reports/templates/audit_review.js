@@ -106,7 +106,7 @@
     }
     const at = shown.indexOf(card);
     if (Object.hasOwn(MOVES, event.key)) go(at + MOVES[event.key]());
-    else if (Object.hasOwn(DECIDE, event.key) && !(event.key === " " && event.target.closest("button"))) {
+    else if (Object.hasOwn(DECIDE, event.key) && !(event.key === " " && event.target.closest("button, summary"))) {
       decide(card, DECIDE[event.key]);
       if (DECIDE[event.key]) go(at + 1);
     } else return;

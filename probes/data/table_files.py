@@ -1,0 +1,69 @@
+"""Reading .csv and .parquet files, and saying in one line what is wrong with one."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from probes.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["LABEL_NAMES", "read_frame", "repeated_names"]
+
+LABEL_NAMES = ("label", "target", "y", "class")
+_ROLES = ("id", "path", "example", "true_label", "given_label", "suggested_label", "decision", "is_label_issue")
+
+
+def read_frame(path: Path, *, text: bool = False) -> pd.DataFrame:
+    """Read a .csv or .parquet file, or say in one line why not.
+
+    Args:
+        path: of the file.
+        text: read every column of a .csv as text.
+    """
+    import pandas as pd
+    import pyarrow
+
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder, not a table: folder:{path} reads it as images.")
+    try:
+        if path.suffix.lower() == ".parquet":
+            frame = pd.read_parquet(path)
+        else:
+            frame = pd.read_csv(path, dtype=str if text else {"id": str}, low_memory=False)
+    except FileNotFoundError as error:
+        raise ConfigError(f"there is no file {path}.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path} cannot be read as a table: it is not UTF-8 text (byte 0x{error.object[error.start]:02x}). "
+            "Save it as UTF-8, for example with iconv -f LATIN1 -t UTF-8."
+        ) from error
+    except (OSError, ValueError, pyarrow.ArrowException) as error:  # pandas' own errors are ValueErrors
+        raise ConfigError(f"{path} cannot be read as a table: {' '.join(str(error).split()).rstrip('.')}.") from error
+    _check_separator(frame, path)
+    twice = [name for name in repeated_names(path) if name in (*LABEL_NAMES, *_ROLES)]
+    twice += [] if frame.columns.is_unique else [str(frame.columns[frame.columns.duplicated()][0])]
+    if twice:
+        raise ConfigError(f"{path} has two columns {twice[0]!r}: rename or delete one of them.")
+    return frame
+
+
+def repeated_names(path: Path) -> list[str]:
+    """Names that several columns of a .csv bear, which pandas tells apart by numbers."""
+    if path.suffix.lower() != ".csv":
+        return []
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        names = next(csv.reader(file), [])
+    return [name for name, count in Counter(names).items() if count > 1 and name]
+
+
+def _check_separator(frame: pd.DataFrame, path: Path) -> None:
+    """Refuse a .csv whose columns are not separated by commas."""
+    name = str(frame.columns[0]) if frame.shape[1] else ""
+    for separator, what in ((";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")):
+        if frame.shape[1] == 1 and separator in name:
+            raise ConfigError(f"{path} is separated by {what}, save it with commas: its columns read as {name!r}.")
