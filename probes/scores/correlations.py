@@ -54,11 +54,11 @@ def rank_correlations(rows: ArrayLike, columns: ArrayLike) -> np.ndarray:
     found = np.full((len(rows), len(columns)), np.nan)
     for i, row in enumerate(rows):
         for j, column in enumerate(columns):
-            ranks = whole_rows[i], whole_columns[j]
-            if ranks[0] is not None and ranks[1] is not None:  # nothing is missing: ranked once, not pair by pair
-                found[i, j] = _correlation(*ranks)
-            else:
+            ranks, others = whole_rows[i], whole_columns[j]
+            if ranks is None or others is None:
                 found[i, j] = rank_correlation(row, column)
+            else:  # nothing is missing: ranked once, not pair by pair
+                found[i, j] = _correlation(ranks, others)
     return found
 
 
