@@ -39,7 +39,7 @@ class Line:
     Attributes:
         tone: gives the colours and the dash.
         name: in tooltips and in the CSV.
-        label: beside the line.
+        label: beside the line; "" for none.
         epochs: int, (T,), ascending.
         values: float, (T,); NaN where missing.
         ribbon: float, (T, 4); 5, 25, 75, 95% quantiles around the values; None where there is none.
@@ -305,7 +305,9 @@ def _names(lines: Sequence[Line], guides: Sequence[Guide], frame: _Frame) -> lis
     for rule, guide in zip(rules, guides, strict=True):
         x = float(frame.x(guide.epoch))
         corners[rule] = np.array([[x, 0.0], [x, float(frame.height)]])
-    wanted = [Wanted(line.name, ((f"<b>{line.label}</b>",),), line.name, prefer=(0.42, None, 60.0)) for line in lines]
+    wanted = [
+        Wanted(line.name, _variants(line.label), line.name, prefer=(0.42, None, 60.0)) for line in lines if line.label
+    ]
     colours = {line.name: STYLES[line.tone][1] for line in lines}
     if frame.scale.reference is not None:
         value, name = frame.scale.reference
@@ -314,6 +316,16 @@ def _names(lines: Sequence[Line], guides: Sequence[Guide], frame: _Frame) -> lis
         colours["reference"] = LIGHT.ink_3
     placed = place_labels(wanted, corners, width=frame.width, height=frame.height, rules=rules)
     return [_name(label, colours[label.name], frame) for label in placed]
+
+
+def _variants(label: str) -> tuple[tuple[str, ...], ...]:
+    """A name on one line; beside a slope there is more room for one on two."""
+    words = label.split(" ")
+    one = (f"<b>{label}</b>",)
+    if len(words) == 1:
+        return (one,)
+    half = (len(words) + 1) // 2
+    return one, (f"<b>{' '.join(words[:half])}</b>", f"<b>{' '.join(words[half:])}</b>")
 
 
 def _name(label: Placed, colour: str, frame: _Frame) -> dict[str, Any]:

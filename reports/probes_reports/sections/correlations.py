@@ -182,15 +182,12 @@ def _how_to_read() -> tuple[Prose, ...]:
 
 
 def _definition(matrix: Matrix) -> tuple[Prose, ...]:
-    sources = [
-        f"{score.label}: {PROBE_SCORES[score.name].meaning} ({PROBE_SCORES[score.name].source})"
-        for score in matrix.rows
-    ]
+    sources = [f"{score.label}: {score.source}" for score in matrix.rows]
     return (
         prose(
-            "Pearson’s correlation of ranks; tied values share their mean rank; an example that lacks one of the two scores "
-            "is left out of that pair. Learning epochs and forgetting events of never-learned examples count as later, and "
-            "more, than any other. Spearman 1904."
+            "Pearson’s correlation of ranks; tied values share their mean rank; an example that lacks one of the two "
+            "scores is left out of that pair. Learning epochs and forgetting events of never-learned examples count as "
+            "later, and more, than any other. Spearman 1904."
         ),
         prose("; ".join(sources) + "."),
     )

@@ -166,15 +166,14 @@ def _answer(critical: Critical) -> Prose:
     chance = critical.at(critical.chance, start)
     if start == last:
         return prose(f"A{first[0][1:]}", *first[1:], ".", muted(f" Chance alone found {percent(chance)}."))
+    by_chance = critical.at(critical.chance, last)
     return prose(
         f"{_change(before, after, critical.examples)}: {first[0]}",
         *first[1:],
         f", at epoch {count(last)} to ",
         highlight(percent(after)),
         ".",
-        muted(
-            f" Chance alone found {percent(chance)} and {percent(critical.at(critical.chance, last))}.{_tested(critical)}"
-        ),
+        muted(f" Chance alone found {percent(chance)} and {percent(by_chance)}.{_tested(critical)}"),
     )
 
 
@@ -209,8 +208,9 @@ def _caption(critical: Critical) -> Prose:
     tested = " Test accuracy is on the same axis." if len(critical.tests) else ""
     settings = f":{budget}{turns}" if budget else ""
     return prose(
-        f"Share of the {count(critical.examples)} {_things(critical)} for which the search found an input within r that is "
-        f"answered differently{settings}; dotted: the same search by chance alone. Dots are the epochs measured.{tested}"
+        f"Share of the {count(critical.examples)} {_things(critical)} for which the search found an input within r that "
+        f"is answered differently{settings}; dotted: the same search by chance alone. Dots are the epochs "
+        f"measured.{tested}"
     )
 
 
@@ -223,13 +223,13 @@ def _how_to_read(critical: Critical) -> tuple[Prose, ...]:
     return (
         prose(
             "An example is critical if the network gives a different answer somewhere in a small box around it. Many "
-            "critical ones mean that boundaries run close to the data. While a network memorizes wrong labels it has to "
-            f"bend its boundaries around single examples, and the line is expected to rise.{before}"
+            "critical ones mean that boundaries run close to the data. While a network memorizes wrong labels it has "
+            f"to bend its boundaries around single examples, and the line is expected to rise.{before}"
         ),
         prose(
             "The line is a lower bound: another search may find more. The dotted floor is what noise alone finds; what "
-            f"lies above it is owed to following the gradient. With {count(critical.examples)} examples a share is good "
-            f"to about {percent(1 / np.sqrt(critical.examples))}, twice its standard error at a half."
+            f"lies above it is owed to following the gradient. With {count(critical.examples)} examples a share is "
+            f"good to about {percent(1 / np.sqrt(critical.examples))}, twice its standard error at a half."
         ),
     )
 
@@ -244,8 +244,8 @@ def _definition(critical: Critical) -> tuple[Prose, ...]:
             "critical sample ratio (CSR) is the share of critical examples."
         ),
         prose(
-            f"Arpit et al., A Closer Look at Memorization in Deep Networks, ICML 2017, section 4.2, arxiv.org/abs/1706.05394, "
-            "who use r = 0.3 of 255; that finds next to nothing on small images."
+            "Arpit et al., A Closer Look at Memorization in Deep Networks, ICML 2017, algorithm 1, "
+            "arxiv.org/abs/1706.05394, who use r = 0.3 of 255; that finds next to nothing on small images."
         ),
         prose(f"The sentence starts from epoch {count(critical.start)}, {critical.start_is}."),
     )

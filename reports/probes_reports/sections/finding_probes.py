@@ -61,8 +61,8 @@ def probe_parts(view: RunView) -> tuple[Part, ...]:
             Column("what it is", keep_narrow=False),
             Column("0.5 1", keep_narrow=False),
             Column("AUROC", "right"),
-            Column("published as suspicious", "right", keep_narrow=False),
-            Column("among as many first", "right"),
+            Column("published", "right", keep_narrow=False),
+            Column(f"among first {count(view.num_noisy or 0)}", "right"),
         ),
         rows=tuple(_row(rank) for rank in ranks),
         alt=f"Every score of a probe: how well it finds the {view.words.noisy} in its published direction.",
@@ -114,5 +114,6 @@ def _vog_warning(ranks: list[ProbeRank]) -> Prose:
     return prose(
         strong(f"VoG has AUROC {auroc(found.auroc)}."),
         " Its paper calls high values hard; for wrong labels that is often the other way round, "
-        f"{here}: the given label is then a class that the input does not look like, and its logit’s gradient varies less.",
+        f"{here}: the given label is then a class that the input does not look like, and the gradient of its logit varies "
+        "less.",
     )

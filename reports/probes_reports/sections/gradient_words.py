@@ -9,32 +9,31 @@ from probes_reports.sections.gradient_facts import Agreement, Facts
 from probes_reports.sections.groups import missing_group
 from probes_reports.sections.section import Caption
 from probes_reports.view import RunView
-from probes_reports.wording import Clause, Prose, clean, count, muted, noisy, number, prose, strong
+from probes_reports.wording import Clause, Prose, clean, count, muted, noisy, number, plain_text, prose, strong
 
-__all__ = ["agreement_caption", "answer", "definition", "how_to_read", "norms_caption", "pair_captions"]
+__all__ = ["agreement_caption", "answer", "definition", "how_to_read", "norms_caption", "pair_captions", "signed"]
 
 TURNED = 0.2  # a cosine within this of 0 is called a right angle
 TONES = {"clean": clean, "noisy": noisy, "all": Clause}
 
 
 def answer(view: RunView, facts: Facts) -> Prose:
-    """Whether the groups pulled against each other, or else how long their gradients were; then the rest, and the end."""
+    """Whether the groups pulled against each other, or else how long or how coherent their gradients were."""
     agreement = facts.agreement
     cosine = float("nan")
     if agreement is not None and agreement.cosine is not None:
         cosine = agreement.at(agreement.cosine, facts.start)
-    lengths = _lengths(view, facts)
-    coherences = _coherences(view, facts)
+    lengths, coherences = _lengths(facts), _coherences(facts)
+    at = f"At epoch {count(facts.start)}"
     if not np.isnan(cosine):
-        first = (
-            f"At epoch {count(facts.start)} {_pulled(view, cosine)}: their mean gradients had cosine {_signed(cosine)}."
-        )
-        return prose(*_coloured(view, first), muted(_end(facts, cosine)), *_rest(lengths, coherences))
+        first = f"{at} {_pulled(view, cosine)}: their mean gradients had cosine {signed(cosine)}."
+        rest = f" The median gradient then{plain_text(prose(*lengths))}" if lengths else ""
+        return prose(*_coloured(view, first), muted(rest + _end(facts)))
     if lengths:
-        return prose(*lengths, muted(_final_lengths(facts)), *_rest((), coherences))
+        return prose(f"{at} the median gradient", *lengths, muted(_final_lengths(facts)))
     if coherences:
-        return prose(*coherences)
-    return prose(f"At epoch {count(facts.start)} nothing was measured that can be compared.")
+        return prose(f"{at} {coherences[:1].lower()}{coherences[1:]}")
+    return prose(f"{at} nothing was measured that can be compared.")
 
 
 def _pulled(view: RunView, cosine: float) -> str:
@@ -52,30 +51,28 @@ def _coloured(view: RunView, text: str) -> tuple[Clause | str, ...]:
     return (before, noisy(view.words.noisy), middle, clean("clean examples"), rest)
 
 
-def _signed(value: float) -> str:
-    """Two decimals with a true minus."""
+def signed(value: float) -> str:
+    """Two decimals, with a true minus."""
     return f"{value:.2f}".replace("-", "−") if round(value, 2) else "0.00"
 
 
-def _end(facts: Facts, cosine: float) -> str:
+def _end(facts: Facts) -> str:
     agreement = facts.agreement
     if agreement is None or agreement.cosine is None or facts.last == facts.start:
         return ""
     final = agreement.at(agreement.cosine, facts.last)
-    return "" if np.isnan(final) else f" At epoch {count(facts.last)} it was {_signed(final)}."
+    return "" if np.isnan(final) else f" At epoch {count(facts.last)} the cosine was {signed(final)}."
 
 
-def _lengths(view: RunView, facts: Facts) -> tuple[Clause | str, ...]:
-    """ "At epoch 5 the median gradient was 9.85 long for wrong labels and 3.91 for clean examples."."""
+def _lengths(facts: Facts) -> tuple[Clause | str, ...]:
+    """ " was 9.85 long for wrong labels and 3.91 for clean examples."; nothing where unknown."""
     known = [(norms, facts.median(norms, facts.start)) for norms in reversed(facts.norms)]
     known = [(norms, value) for norms, value in known if not np.isnan(value)]
-    if not known:
-        return ()
-    pieces: list[Clause | str] = [f"At epoch {count(facts.start)} the median gradient was "]
+    pieces: list[Clause | str] = []
     for place, (norms, value) in enumerate(known):
-        pieces += [" and " if place else "", TONES[norms.group.role](number(value)), "" if place else " long"]
+        pieces += [" and " if place else " was ", TONES[norms.group.role](number(value)), "" if place else " long"]
         pieces.append("" if norms.group.role == "all" else f" for {norms.group.name}")
-    return (*(piece for piece in pieces if piece != ""), ".")
+    return (*(piece for piece in pieces if piece != ""), ".") if known else ()
 
 
 def _final_lengths(facts: Facts) -> str:
@@ -85,32 +82,21 @@ def _final_lengths(facts: Facts) -> str:
     return f" At epoch {count(facts.last)} it was {' and '.join(number(value) for value in values)}."
 
 
-def _coherences(view: RunView, facts: Facts) -> tuple[Clause | str, ...]:
-    """Which group agrees more among itself, or how much the only one does."""
+def _coherences(facts: Facts) -> str:
+    """Which group agrees more among itself at the epoch of the sentence, or how much the only one does."""
     agreement = facts.agreement
     series = () if agreement is None else agreement.measures.get("m_coherence", ())
     if agreement is None or not series:
-        return ()
+        return ""
     values: dict[Role, float] = {one.role: agreement.at(one.values, facts.start) for one in series}
     if np.isnan(list(values.values())).any():
-        return ()
-    at = f"epoch {count(facts.start)}"
+        return ""
     if len(values) == 1:
-        value = next(iter(values.values()))
-        return (
-            f"At {at} a step on one example helped as many as {number(value)} of {count(agreement.examples)} (m-coherence).",
-        )
+        value = number(next(iter(values.values())))
+        return f"A step on one example helped as many as {value} of {count(agreement.examples)} (m-coherence)."
     more = "more" if values["clean"] > values["noisy"] else "no more"
     numbers = f"{number(values['clean'])} against {number(values['noisy'])}"
-    return (f"Clean gradients agreed {more} among themselves than noisy ones (m-coherence {numbers}).",)
-
-
-def _rest(*sentences: tuple[Clause | str, ...]) -> tuple[Clause, ...]:
-    """Sentences in the regular weight of a qualification; what is about the same epoch does not name it again."""
-    texts = [
-        "".join(piece.text if isinstance(piece, Clause) else piece for piece in sentence) for sentence in sentences
-    ]
-    return tuple(muted(f" {text}") for text in texts if text)
+    return f"Clean gradients agreed {more} among themselves than noisy ones (m-coherence {numbers})."
 
 
 def norms_caption(view: RunView, facts: Facts) -> Prose:
@@ -122,10 +108,12 @@ def norms_caption(view: RunView, facts: Facts) -> Prose:
     )
 
 
-def pair_captions(name: str) -> tuple[Caption, ...]:
+def pair_captions(name: str, facts: Facts) -> tuple[Caption, ...]:
     """What is drawn in one half."""
+    coherent = _coherences(facts)
     texts = {
-        "m_coherence": "1: as if every gradient stood at right angles to every other; m: all the same.",
+        "m_coherence": "1: as if every gradient stood at right angles to every other; m: all the same."
+        + (f" At epoch {count(facts.start)}: {coherent[:1].lower()}{coherent[1:]}" if coherent else ""),
         "cosine_of_means": "1: the same direction; below 0 a step for one group undoes the other’s.",
         "stiffness_cosine": "Mean cosine between the gradients of two examples of the group.",
         "gsnr_mean": "Squared mean over variance of each weight’s gradient, averaged over the weights.",
@@ -175,8 +163,8 @@ def definition(facts: Facts) -> tuple[Prose, ...]:
     norms = prose(
         strong("Gradient norm"),
         ": l2 norm over all trainable weights of the gradient of the cross-entropy of the given label, one example at "
-        "a time, in eval mode. Paul et al., Deep Learning on a Data Diet, NeurIPS 2021, arxiv.org/abs/2107.07075 (GraNd, "
-        "there at initialisation).",
+        "a time, in eval mode. Paul et al., Deep Learning on a Data Diet, NeurIPS 2021, arxiv.org/abs/2107.07075 "
+        "(GraNd, there at initialisation).",
     )
     start = prose(f"The sentence speaks of epoch {count(facts.start)}, {facts.start_is}.")
     if facts.agreement is None:

@@ -17,6 +17,7 @@ from probes_reports.sections.gradient_words import (
     how_to_read,
     norms_caption,
     pair_captions,
+    signed,
 )
 from probes_reports.sections.section import Absent, Caption, Columns, Heading, Part, Plot, Section
 from probes_reports.view import RunView
@@ -35,6 +36,12 @@ MEASURES = {  # measure -> key of the plot, heading, what is behind it
     "m_coherence": ("m_coherence", "How many examples one step helps", " m-coherence"),
     "stiffness_cosine": ("stiffness", "Do two examples of a group agree?", " stiffness, mean cosine of pairs"),
     "gsnr_mean": ("gsnr", "Signal against noise in each weight’s gradient", " GSNR, mean over weights"),
+}
+DATA_TITLES = {
+    "m_coherence": "m-coherence",
+    "cosine_of_means": "cosine",
+    "stiffness": "stiffness",
+    "gsnr": "GSNR",
 }
 
 
@@ -105,16 +112,16 @@ def _agreement_parts(view: RunView, facts: Facts) -> tuple[Part, ...]:
     agreement = facts.agreement
     if agreement is None:
         return ()
-    plots = {name: _measure_column(view, agreement, name) for name in agreement.measures}
+    plots = {name: _measure_column(view, facts, agreement, name) for name in agreement.measures}
     first = [plots[name] for name in ("m_coherence",) if name in plots]
     if agreement.cosine is not None:
-        first.append(_cosine_column(view, agreement))
+        first.append(_cosine_column(view, facts, agreement))
     second = [plots[name] for name in ("stiffness_cosine", "gsnr_mean") if name in plots]
     rows = [Columns(tuple(columns)) for columns in (first, second) if columns]
     return (*rows, Caption(agreement_caption(view, agreement)))
 
 
-def _measure_column(view: RunView, agreement: Agreement, name: str) -> tuple[Part, ...]:
+def _measure_column(view: RunView, facts: Facts, agreement: Agreement, name: str) -> tuple[Part, ...]:
     key, heading, behind = MEASURES[name]
     lines = [
         Line(series.role, _label(view, series.role), _label(view, series.role), agreement.epochs, series.values)
@@ -125,19 +132,19 @@ def _measure_column(view: RunView, agreement: Agreement, name: str) -> tuple[Par
     return (
         Heading(prose(heading, muted(behind))),
         _half_plot(view, key, lines, scale, f"{heading}: {behind.strip()} by group over the epochs."),
-        *pair_captions(name),
+        *pair_captions(name, facts),
     )
 
 
-def _cosine_column(view: RunView, agreement: Agreement) -> tuple[Part, ...]:
+def _cosine_column(view: RunView, facts: Facts, agreement: Agreement) -> tuple[Part, ...]:
     assert agreement.cosine is not None
     name = f"clean with {view.words.noisy}"
-    lines = [Line("highlight", name, name, agreement.epochs, agreement.cosine)]
-    scale = Scale(-1.05, 1.05, number, "cosine", reference=(0.0, "at right angles"))
+    lines = [Line("highlight", name, "", agreement.epochs, agreement.cosine)]  # the heading names it
+    scale = Scale(-1.05, 1.05, signed, "cosine", reference=(0.0, "at right angles"))
     return (
         Heading(prose("Do the groups pull the same way?", muted(" cosine of their mean gradients"))),
         _half_plot(view, "cosine_of_means", lines, scale, "Cosine between the mean gradients over the epochs."),
-        *pair_captions("cosine_of_means"),
+        *pair_captions("cosine_of_means", facts),
     )
 
 
@@ -145,9 +152,7 @@ def _half_plot(view: RunView, key: str, lines: Sequence[Line], scale: Scale, alt
     def draw(size: Size) -> Figure:
         return epoch_lines(lines, scale, view.guides(), size=size)
 
-    return Plot(
-        key, wide=draw("half"), narrow=draw("narrow"), alt=alt, narrow_below=400, data_title=key.replace("_", " ")
-    )
+    return Plot(key, wide=draw("half"), narrow=draw("narrow"), alt=alt, narrow_below=400, data_title=DATA_TITLES[key])
 
 
 def _linear_scale(values: Sequence[np.ndarray], column: str, reference: tuple[float, str] | None) -> Scale:
@@ -155,4 +160,10 @@ def _linear_scale(values: Sequence[np.ndarray], column: str, reference: tuple[fl
     known = np.concatenate([[0.0], *([[reference[0]]] if reference else []), *(v[np.isfinite(v)] for v in values)])
     low, high = float(known.min()), float(known.max())
     room = max(high - low, 1e-9)
-    return Scale(low - (0.06 * room if low < 0 else 0.0), high + 0.1 * room, number, column, reference=reference)
+    return Scale(low - (0.06 * room if low < 0 else 0.0), high + 0.1 * room, _two_digits, column, reference=reference)
+
+
+def _two_digits(value: float) -> str:
+    """Two digits that count, three from 1 on, with a true minus."""
+    text = f"{value:.3g}" if abs(value) >= 1 else f"{value:.2g}"
+    return text.replace("-", "−")

@@ -17,12 +17,18 @@ LABELS = {
     "gradient_norm": "gradient norm",
     "grand": "GraNd",
     "self_influence": "self-influence",
-    "last_layer_self_influence": "self-influence, last layer",
+    "last_layer_self_influence": "last-layer influence",
     "vog": "VoG",
     "vog_early": "VoG, early",
     "vog_late": "VoG, late",
     "loss_curvature": "loss curvature",
     "prediction_depth": "prediction depth",
+}
+MEANINGS = {  # of those that PROBE_SCORES describes by the entry before them
+    "grand": "gradient norm before training",
+    "last_layer_self_influence": "self-influence by the last layer’s weights alone",
+    "vog_early": "VoG over the first half of the measured epochs",
+    "vog_late": "VoG over the last half of the measured epochs",
 }
 
 
@@ -58,5 +64,7 @@ def probe_columns(view: RunView) -> list[ProbeColumn]:
         if np.isfinite(values).any():
             turned = values if score.direction == "high" else -values
             label = LABELS.get(name, name.replace("_", " "))
-            found.append(ProbeColumn(name, label, score.meaning, score.direction, score.source, turned))
+            found.append(
+                ProbeColumn(name, label, MEANINGS.get(name, score.meaning), score.direction, score.source, turned)
+            )
     return found
