@@ -19,7 +19,7 @@ from probes_reports.palette import LIGHT, fade
 __all__ = ["Line", "Scale", "Size", "epoch_lines"]
 
 Tone = Literal["clean", "noisy", "all", "test", "highlight", "floor"]
-Size = Literal["wide", "half", "narrow"]
+Size = Literal["wide", "half", "narrow", "narrow_half"]
 STYLES: dict[Tone, tuple[dict[str, Any], str]] = {  # the line, and the colour of its name
     "clean": ({"color": FILL["clean"], "width": 2.6}, TEXT["clean"]),
     "noisy": ({"color": FILL["noisy"], "width": 2.6}, TEXT["noisy"]),
@@ -136,7 +136,7 @@ def epoch_lines(lines: Sequence[Line], scale: Scale, guides: Sequence[Guide] = (
         lines: at least one with a value; drawn in this order.
         scale: the y axis.
         guides: epochs to mark.
-        size: for the full column, for half of it, or for a phone.
+        size: for the full column, for half of it, or the same on a phone.
     """
     shown = [line for line in lines if line.known.any()]
     first = min(int(line.epochs[0]) for line in shown)
@@ -168,8 +168,8 @@ def epoch_lines(lines: Sequence[Line], scale: Scale, guides: Sequence[Guide] = (
 
 
 def _frame(size: Size, first: int, last: int, scale: Scale) -> _Frame:
-    if size == "narrow":
-        return _Frame(first, last, scale, 42, 50, 26, 48, NARROW_WIDTH, 360)
+    if size in ("narrow", "narrow_half"):
+        return _Frame(first, last, scale, 42, 50, 26, 48, NARROW_WIDTH, 360 if size == "narrow" else 290)
     if size == "half":
         return _Frame(first, last, scale, 48, 56, 26, 50, (WIDE_WIDTH - 24) // 2, 320)
     return _Frame(first, last, scale, 48, 56, 26, 50, WIDE_WIDTH, 420)

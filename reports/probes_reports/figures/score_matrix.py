@@ -41,7 +41,7 @@ def score_matrix(
     if narrow:
         values, rows, columns = values.T, columns, rows
         marked = [(column, row) for row, column in marked]
-    left, top, height = (128, 150, 27) if narrow else (184, 58, 34)
+    left, top, height = (108, 132, 27) if narrow else (184, 58, 34)
     figure = blank_figure(height=top + height * len(rows) + 12, left=left, right=4, top=top, bottom=12)
     figure.add_trace(
         go.Heatmap(
@@ -80,7 +80,7 @@ def score_matrix(
             tickfont={"size": 12 if narrow else 13, "color": LIGHT.ink_2},
         ),
         shapes=[_frame(row, column) for row, column in marked],
-        annotations=_numbers(values, 10.5 if width < 30 else 13),
+        annotations=_numbers(values, 10 if width < 30 else 13),
     )
     return figure
 

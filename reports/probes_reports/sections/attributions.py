@@ -11,8 +11,9 @@ import numpy as np
 
 from probes_reports.figures.attribution_maps import image_shape, map_png
 from probes_reports.figures.example_strips import CODES, answer_codes
+from probes_reports.sections.attribution_film import film_of
 from probes_reports.sections.attribution_panel import INTEGRATED, Kind, Panel, kinds_of
-from probes_reports.sections.section import Absent, Block, Chooser, Data, Key, Part, Section, Swatch
+from probes_reports.sections.section import Absent, Block, Chooser, Data, Heading, Key, Part, Section, Swatch
 from probes_reports.view import RunView
 from probes_reports.wording import Prose, muted, noisy, number, part_of, prose, true
 
@@ -78,22 +79,32 @@ def build(view: RunView) -> Section | Absent:
     grid = _grid(view, panel, kinds)
     chooser = Chooser("attribution_map", "Map", tuple((kind.value, kind.text) for kind in kinds))
     parts: list[Part] = [chooser] if len(kinds) > 1 else []
+    data = _data(panel, kinds[0])
     return Section(
         key=PROBE,
         title=TITLE,
         question=QUESTION,
         answer=_answer(panel, kinds),
-        parts=(*parts, _key(panel), Block("attributions.html.j2", grid), _data(panel, kinds[0])),
+        parts=(*parts, _key(panel), Block("attributions.html.j2", grid), *_film_parts(view, panel, kinds), data),
         how_to_read=_how_to_read(panel),
         definition=_definition(panel),
     )
 
 
+def _film_parts(view: RunView, panel: Panel, kinds: Sequence[Kind]) -> tuple[Part, ...]:
+    """Every example of the group at the epoch of a slider."""
+    film = film_of(view, panel, kinds)
+    if film is None:
+        return ()
+    heading = Heading(prose("The whole panel, epoch by epoch", muted(" with the map chosen above")))
+    return heading, Block("attributions_film.html.j2", film)
+
+
 # what was recorded ---------------------------------------------------------------------------------------------------
 
 
-def _absent(reason: str, command: str = "") -> Absent:
-    return Absent(PROBE, TITLE, QUESTION, prose(reason), command)
+def _absent(reason: str, command: str = "", *, recorded: bool = True) -> Absent:
+    return Absent(PROBE, TITLE, QUESTION, prose(reason), command, probes=() if recorded else (PROBE,))
 
 
 def _panel(view: RunView) -> Panel | Absent:
@@ -105,15 +116,19 @@ def _panel(view: RunView) -> Panel | Absent:
         return _absent(
             "No attribution maps were recorded. Beside a training loop of your own they are measured by",
             "probes.AttributionTracker",
+            recorded=False,
         )
     if PROBE not in view.run.probe_names and "import" in view.config:
         return _absent(
             "No attribution maps were recorded: they are computed with the network while it trains, and this run was "
-            "read from another tool’s log."
+            "read from another tool’s log.",
+            recorded=False,
         )
     if PROBE not in view.run.probe_names:
         return _absent(
-            "No attribution maps were recorded. Those of a few examples are measured during training by", record
+            "No attribution maps were recorded. Those of a few examples are measured during training by",
+            record,
+            recorded=False,
         )
     if not view.with_images:
         return _absent("Attribution maps trace the images, which this page leaves out (--no-images).")

@@ -208,8 +208,8 @@ def _caption(critical: Critical) -> Prose:
     tested = " Test accuracy is on the same axis." if len(critical.tests) else ""
     settings = f":{budget}{turns}" if budget else ""
     return prose(
-        f"Share of the {count(critical.examples)} {_things(critical)} for which the search found an input within r that "
-        f"is answered differently{settings}; dotted: the same search by chance alone. Dots are the epochs "
+        f"Share of the {count(critical.examples)} {_things(critical)} for which the search found an input within r "
+        f"that is answered differently{settings}; dotted: the same search by chance alone. Dots are the epochs "
         f"measured.{tested}"
     )
 

@@ -114,6 +114,6 @@ def _vog_warning(ranks: list[ProbeRank]) -> Prose:
     return prose(
         strong(f"VoG has AUROC {auroc(found.auroc)}."),
         " Its paper calls high values hard; for wrong labels that is often the other way round, "
-        f"{here}: the given label is then a class that the input does not look like, and the gradient of its logit varies "
-        "less.",
+        f"{here}: the given label is then a class that the input does not look like, and the gradient of its logit "
+        "varies less.",
     )

@@ -152,7 +152,9 @@ def _half_plot(view: RunView, key: str, lines: Sequence[Line], scale: Scale, alt
     def draw(size: Size) -> Figure:
         return epoch_lines(lines, scale, view.guides(), size=size)
 
-    return Plot(key, wide=draw("half"), narrow=draw("narrow"), alt=alt, narrow_below=400, data_title=DATA_TITLES[key])
+    return Plot(
+        key, wide=draw("half"), narrow=draw("narrow_half"), alt=alt, narrow_below=400, data_title=DATA_TITLES[key]
+    )
 
 
 def _linear_scale(values: Sequence[np.ndarray], column: str, reference: tuple[float, str] | None) -> Scale:
