@@ -13,7 +13,7 @@ from probes_reports.figures.example_strips import CODES, answer_codes
 from probes_reports.sections.attribution_panel import Kind, Panel
 from probes_reports.sections.loss import drawn_epochs
 from probes_reports.view import RunView
-from probes_reports.wording import Prose, count, part_of, prose
+from probes_reports.wording import Prose, count, noisy, part_of, prose, true
 
 __all__ = ["Film", "film_of"]
 
@@ -179,4 +179,10 @@ def _caption(panel: Panel, shown: int) -> Prose:
     learned = "memorized" if panel.group == "wrong" else "learned for good"
     order = f", from the first {learned} to the last" if panel.any_learned else ""
     spread = "" if shown == total else ", evenly spread"
-    return prose(f"{whole}{order}{spread}: the input, and its map at the chosen epoch. Arrow keys move the slider.")
+    labels = {
+        "wrong": prose(" Below each input its ", noisy("wrong label"), " and its ", true("true one"), "."),
+        "clean": prose(" Below each input its label."),
+        "all": prose(" Below each input its given label."),
+    }[panel.group]
+    start = f"{whole}{order}{spread}: the input, and its map at the chosen epoch."
+    return prose(start, *labels, " Arrow keys move the slider.")

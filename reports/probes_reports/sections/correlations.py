@@ -20,6 +20,7 @@ __all__ = ["FIGURES", "Matrix", "build"]
 KEY, TITLE = "correlations", "All views"
 FIGURES = (KEY,)
 QUESTION = "Do gradients and trajectories single out the same examples?"
+PROBES = ("gradient_norms", "input_grad", "vog", "self_influence", "loss_curvature", "prediction_depth")
 SHORT = {"area under the margin": "margin (AUM)"}
 
 
@@ -67,11 +68,13 @@ class Matrix:
 
 def build(view: RunView) -> Section | Absent:
     """The matrix, and the pairs that stand out."""
+    if view.not_finite is not None:
+        return Absent(KEY, TITLE, QUESTION, prose(view.not_finite), probes=PROBES)
     matrix = _matrix(view)
     if matrix is None:
         return Absent(
             KEY, TITLE, QUESTION, prose("No probe has left a score of each example. One does with"),
-            "probe measure RUN --probe gradient_norms", probes=("gradient_norms", "input_grad"),
+            "probe measure RUN --probe gradient_norms", probes=PROBES,
         )  # fmt: skip
     if not np.isfinite(matrix.values).any():
         return Absent(KEY, TITLE, QUESTION, prose("No two scores vary over the same examples."))
@@ -100,7 +103,7 @@ def build(view: RunView) -> Section | Absent:
 
 def _matrix(view: RunView) -> Matrix | None:
     """None where no probe has left a score, or no trajectory has."""
-    probes = probe_columns(view) if view.nothing is None else []
+    probes = probe_columns(view) if view.last_epoch else []
     scores = [s for s in CATALOGUE.values() if s.direction is not None and s.scope == "example" and s.default]
     held = [(score, suspicion(view, score.name)) for score in scores] if probes else []
     held = [(score, values) for score, values in held if np.isfinite(values).any()]

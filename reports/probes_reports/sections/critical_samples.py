@@ -68,6 +68,8 @@ class Critical:
 
 def build(view: RunView) -> Section | Absent:
     """The ratio, its floor and test accuracy on one epoch axis."""
+    if view.not_finite is not None:
+        return Absent(KEY, TITLE, QUESTION, prose(view.not_finite), probes=(KEY,))
     frame = frame_of(view, KEY, COLUMNS)
     if frame is None:
         return Absent(

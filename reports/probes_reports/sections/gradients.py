@@ -31,6 +31,7 @@ __all__ = ["FIGURES", "build"]
 KEY, TITLE = "gradients", "Gradients"
 FIGURES = ("gradient_norms", "m_coherence", "cosine_of_means", "stiffness", "gsnr")
 QUESTION = "How do the examples pull at the weights?"
+PROBES = ("gradient_norms", "coherence")
 DECADES = 6.0  # at most, that the axis of the norms spans
 MEASURES = {  # measure -> key of the plot, heading, what is behind it
     "m_coherence": ("m_coherence", "How many examples one step helps", " m-coherence"),
@@ -47,11 +48,13 @@ DATA_TITLES = {
 
 def build(view: RunView) -> Section | Absent:
     """Norms by group; coherence and alignment; stiffness and signal to noise."""
+    if view.not_finite is not None:
+        return Absent(KEY, TITLE, QUESTION, prose(view.not_finite), probes=PROBES)
     facts = facts_of(view)
     if facts is None:
         return Absent(
             KEY, TITLE, QUESTION, prose("No gradients of single examples were measured. They are by"),
-            "probe measure RUN --probe gradient_norms", probes=("gradient_norms", "coherence"),
+            "probe measure RUN --probe gradient_norms", probes=PROBES,
         )  # fmt: skip
     if isinstance(facts, str):
         return Absent(KEY, TITLE, QUESTION, prose(facts))

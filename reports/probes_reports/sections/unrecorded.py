@@ -21,12 +21,11 @@ HOLDS_TOO = {"gradient_norms": "self_influence"}  # whose frames hold what that 
 
 
 def gathered(view: RunView, sections: Sequence[Section | Absent]) -> list[Section | Absent]:
-    """The sections without those that wait for a probe; one line for all of these where the first of them was."""
-    waiting = [section for section in sections if isinstance(section, Absent) and section.probes]
-    line = unrecorded(view)
+    """The sections without those that wait for a probe; one line for all that was not measured stands below them."""
     kept: list[Section | Absent] = []
+    line = unrecorded(view)
     for section in sections:
-        if section in waiting:
+        if isinstance(section, Absent) and section.probes:
             continue
         if section.key == "examples" and line is not None:
             kept.append(line)
@@ -36,6 +35,8 @@ def gathered(view: RunView, sections: Sequence[Section | Absent]) -> list[Sectio
 
 def unrecorded(view: RunView) -> Absent | None:
     """What was not measured and what would do it; None where nothing is missing."""
+    if view.nothing is not None:
+        return None
     held = set(view.run.probe_names)
     missing = [
         (what, [name for name in names if name not in held and HOLDS_TOO.get(name) not in held])
