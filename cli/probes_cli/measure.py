@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from probes_cli.options import json_option, run_argument
+from probes_cli.options import EPOCH_LIST, json_option, run_argument
 from probes_cli.output import echo_json, say
 from probes_cli.runs import chosen_run
 
@@ -17,7 +17,8 @@ EPILOG = """\b
 Examples:
   probe measure runs/mine --probe gradient_norms
   probe measure runs/mine --probe attributions --examples most_forgotten --top 32
-  probe measure runs/mine --probe attributions --examples 3,17,40-49
+  probe measure runs/mine --probe attributions --examples 3,17,40-49 --probe-epochs 1,5,50
+  probe measure runs/mine --probe attributions --method input_x_gradient --method grad_cam
 """
 
 
@@ -46,15 +47,34 @@ class Examples(click.ParamType):
 @click.option("--probe", "name", metavar="NAME", required=True, help="Which probe; see `probe list probes`.")
 @click.option("--examples", type=Examples(), show_default="what the probe measures in training", help="Which ones.")
 @click.option("--top", type=click.IntRange(min=1), default=32, help="How many of the most forgotten.")
+@click.option(
+    "--method",
+    "methods",
+    metavar="NAME",
+    multiple=True,
+    show_default="saliency, integrated_gradients",
+    help="Of attributions (repeatable): saliency, integrated_gradients, input_x_gradient or grad_cam.",
+)
+@click.option("--probe-epochs", type=EPOCH_LIST, show_default="all whose weights are kept", help="At which epochs.")
 @json_option
-def command(run: Path | None, name: str, examples: str | list[int] | None, top: int, as_json: bool) -> None:
+def command(
+    run: Path | None,
+    name: str,
+    examples: str | list[int] | None,
+    top: int,
+    methods: tuple[str, ...],
+    probe_epochs: tuple[int, ...] | None,
+    as_json: bool,
+) -> None:
     """Measure a trained run with a probe, from its checkpoints.
 
     RUN is a run folder; the newest of runs/ if left out. Prints the folder of what was measured.
     """
     from probes.training import measure_run
 
-    measured = measure_run(chosen_run(run), name, examples=examples, top=top)
+    measured = measure_run(
+        chosen_run(run), name, examples=examples, top=top, methods=methods or None, probe_epochs=probe_epochs
+    )
     frame = measured.probe(name)
     epochs = sorted(int(epoch) for epoch in frame["epoch"].unique())
     folder = measured.path / "probes" / name

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from probes.probing.input_grad import InputGrad
     from probes.probing.loss_curvature import LossCurvature
     from probes.probing.making import make_probe
+    from probes.probing.map_summaries import map_similarity, maps_by_group, summarize_maps
     from probes.probing.panel import choose_panel
     from probes.probing.prediction_depth import PredictionDepth
     from probes.probing.probe import Probe, ProbeContext, preserved
@@ -39,7 +40,10 @@ __all__ = [
     "loss_sensitivity",
     "loss_sensitivity_by_class",
     "make_probe",
+    "map_similarity",
+    "maps_by_group",
     "preserved",
+    "summarize_maps",
 ]
 
 PROBES: dict[str, str] = {
@@ -72,7 +76,10 @@ _HOMES = {
     "loss_sensitivity": "probes.probing.sensitivity",
     "loss_sensitivity_by_class": "probes.probing.sensitivity",
     "make_probe": "probes.probing.making",
+    "map_similarity": "probes.probing.map_summaries",
+    "maps_by_group": "probes.probing.map_summaries",
     "preserved": "probes.probing.probe",
+    "summarize_maps": "probes.probing.map_summaries",
 }
 
 

@@ -6,15 +6,27 @@ import json
 import math
 import operator
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
 
 from probes.data.examples import ExampleSet
-from probes.errors import ConfigError, ProbeError, RunExistsError, unknown_name
+from probes.errors import ConfigError, ProbeError, RunExistsError
+from probes.probing.attribution_methods import (
+    DEFAULT_METHODS,
+    METHODS,
+    N_STEPS,
+    Attribute,
+    Forward,
+    checked_methods,
+    explained,
+    logits_function,
+    make_method,
+    uncompiled,
+)
 from probes.probing.panel import choose_panel
 from probes.probing.probe import preserved
 from probes.runs import layout
@@ -25,14 +37,9 @@ if TYPE_CHECKING:
 
     from probes.probing.probe import ProbeContext
 
-__all__ = ["METHODS", "N_STEPS", "AttributionTracker", "Attributions"]
+__all__ = ["DEFAULT_METHODS", "METHODS", "N_STEPS", "AttributionTracker", "Attributions", "joined_metadata"]
 
-METHODS = ("saliency", "integrated_gradients")
-N_STEPS = 50  # points on the path of integrated gradients (Gauss-Legendre), captum's default
-_ROWS = 256  # most inputs in one forward and backward pass, about a training batch: bounds the memory
 _COLUMNS = ("epoch", "split", "example", "method", "label", "map")
-
-Forward: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
 
 
 class _HasWriter(Protocol):
@@ -50,10 +57,18 @@ class Attributions:
     - `saliency`: |dz / dx|, never negative;
     - `integrated_gradients`: (x - baseline) times the mean of dz / dx along the straight line from the
       baseline to x, at N_STEPS points; signed, and summing to z(x) - z(baseline). Linear in z: the map
-      of the given label minus that of the true one is the map of the difference of their logits.
+      of the given label minus that of the true one is the map of the difference of their logits;
+    - `input_x_gradient`: x times dz / dx; signed and linear in z;
+    - `grad_cam`, of convolutional nets: max(0, sum over channels of a A), where A is the output of the last
+      convolution that the model calls whose output has more than one place, and a, for each channel, the mean
+      of dz / dA over its places; enlarged to the sides of the input by linear interpolation, the same for every
+      channel of it; never negative. The authors' code reads A after the ReLU; here it is the convolution's own.
 
-    Both are measured in eval mode, whatever mode the model is in. A model with a single logit z stands
-    for logits (0, z): the maps of label 0 are zero.
+    All are measured in eval mode, whatever mode the model is in. A model with a single logit z stands
+    for logits (0, z): the maps of label 0 are zero. Inputs are given to the model in its own dtype.
+
+    Each example is in a pass of its own, at most 2 N_STEPS rows for its two labels: memory does not grow with the
+    number of examples, and a map does not depend, to the last bit, on what else is measured.
 
     Args:
         methods: names of METHODS.
@@ -68,22 +83,21 @@ class Attributions:
 
     Source:
         Simonyan et al. 2014, section 3, https://arxiv.org/abs/1312.6034; Sundararajan et al. 2017,
-        section 3, https://arxiv.org/abs/1703.01365; computed by captum.
+        section 3, https://arxiv.org/abs/1703.01365; Shrikumar et al. 2016, https://arxiv.org/abs/1605.01713;
+        Selvaraju et al. 2017, section 3, https://arxiv.org/abs/1610.02391; computed by captum.
     """
 
     name = "attributions"
 
-    def __init__(self, methods: Iterable[str] = METHODS, panel: int = 32, seed: int = 0, baseline: float = 0.0) -> None:
-        self.methods = tuple(dict.fromkeys([methods] if isinstance(methods, str) else methods))
-        for method in self.methods:
-            if method not in METHODS:
-                raise unknown_name("attribution method", method, METHODS)
-        if not self.methods:
-            raise ValueError(f"methods must name at least one of {', '.join(METHODS)}, got none.")
+    def __init__(
+        self, methods: Iterable[str] = DEFAULT_METHODS, panel: int = 32, seed: int = 0, baseline: float = 0.0
+    ) -> None:
+        self.methods = checked_methods(methods)
         if not math.isfinite(baseline):
             raise ValueError(f"baseline must be a finite number, got {baseline}.")
         self.panel, self.seed, self.baseline = _whole("panel", panel, low=1), seed, float(baseline)
         self._map_shape: tuple[int, ...] | None = None
+        self._layer: str | None = None
 
     def measure(self, model: torch.nn.Module, examples: ExampleSet, context: ProbeContext) -> pd.DataFrame:
         """Attribute the logits of the panel.
@@ -100,6 +114,7 @@ class Attributions:
 
         Raises:
             TypeError: inputs are not floating point, or the model returns no tensor.
+            ConfigError: a method cannot be applied to this model, and why.
             ValueError: no examples, logits of another shape, fewer logits than labels, or logits that no
                 gradient connects to the inputs.
         """
@@ -109,7 +124,7 @@ class Attributions:
         """What is needed to read the maps measured last: JSON values, for the metadata of their file.
 
         Keys: `map_shape` (null before the first measurement), `baseline`, `methods`, `n_steps`,
-        `saliency_abs`, `panel`, `seed`, `captum` (its version).
+        `saliency_abs`, `grad_cam_layer` (null where it was not measured), `panel`, `seed`, `captum` (its version).
         """
         from importlib.metadata import version
 
@@ -119,6 +134,7 @@ class Attributions:
             "methods": self.methods,
             "n_steps": N_STEPS,
             "saliency_abs": True,
+            "grad_cam_layer": self._layer,
             "panel": self.panel,
             "seed": self.seed,
             "captum": version("captum"),
@@ -133,26 +149,41 @@ class Attributions:
         chosen = examples.select(choose_panel(examples, self.panel, self.seed))
         position, label, targets = _rows(chosen)
         self._map_shape = tuple(chosen.inputs.shape[1:])
-        with preserved(model), torch.inference_mode(False), torch.enable_grad():
-            device = _device(model, chosen.inputs.device)
-            # Clones, for a caller in inference mode: autograd does not take the tensors made there.
-            inputs = chosen.inputs.to(device)[position.to(device)].detach().clone()
-            targets = targets.to(device).clone()
-            forward = _logits(model, lowest=int(targets.min()), highest=int(targets.max()))
-            maps = [_in_chunks(self._attribute(method, forward), inputs, targets) for method in self.methods]
+        with preserved(model), uncompiled(), torch.inference_mode(False), torch.enable_grad():
+            maps = self._maps(model, chosen, position.cpu().numpy(), targets)
         return self._frame(chosen, position.cpu().numpy(), label, maps, epoch)
 
-    def _attribute(self, method: str, forward: Forward) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-        """The function (inputs (B, ...), targets (B,)) -> maps (B, ...) of a method."""
-        from captum.attr import IntegratedGradients, Saliency  # slow to import: it brings matplotlib along
+    def _maps(
+        self, model: torch.nn.Module, chosen: ExampleSet, position: np.ndarray, targets: torch.Tensor
+    ) -> list[np.ndarray]:
+        """For each method, float32 (R, D); `position` and `targets`, (R,), as `_rows` makes them."""
+        device, dtype = _place(model, chosen.inputs)
+        targets = targets.to(device).clone()  # clones, for a caller in inference mode: autograd takes none made there
+        forward = logits_function(model, targets)
+        maps: list[np.ndarray] = [np.empty(0)] * len(self.methods)
+        methods: list[Attribute] = []
+        for example in range(len(chosen)):
+            rows = np.flatnonzero(position == example)
+            inputs = chosen.inputs[[example] * len(rows)].to(device, dtype, copy=True).detach()
+            if not methods:
+                methods = self._methods(model, forward, inputs)
+                maps = [np.empty((len(position), inputs[0].numel()), dtype=np.float32) for _ in methods]
+            for name, attribute, found in zip(self.methods, methods, maps, strict=True):
+                with explained(name):
+                    made = attribute(inputs.clone().requires_grad_(), targets[rows])
+                found[rows] = made.detach().flatten(1).float().cpu().numpy()
+        return maps
 
-        if method == "saliency":
-            saliency = Saliency(forward)
-            return lambda inputs, targets: saliency.attribute(inputs, target=targets, abs=True)
-        integrated = IntegratedGradients(forward)
-        return lambda inputs, targets: integrated.attribute(
-            inputs, baselines=self.baseline, target=targets, n_steps=N_STEPS, internal_batch_size=_ROWS
-        )
+    def _methods(self, model: torch.nn.Module, forward: Forward, inputs: torch.Tensor) -> list[Attribute]:
+        """In the order of their names; before any map is made, so that one that cannot be is refused at once."""
+        made = []
+        self._layer = None
+        for name in self.methods:
+            with explained(name):
+                attribute, layer = make_method(name, model, forward, inputs.clone().requires_grad_(), self.baseline)
+            made.append(attribute)
+            self._layer = layer or self._layer
+        return made
 
     def _frame(
         self, chosen: ExampleSet, position: np.ndarray, label: np.ndarray, maps: list[np.ndarray], epoch: int
@@ -201,7 +232,7 @@ class AttributionTracker:
         examples: ExampleSet,
         *,
         run: str | os.PathLike[str] | _HasWriter | None = None,
-        methods: Iterable[str] = METHODS,
+        methods: Iterable[str] = DEFAULT_METHODS,
         panel: int = 32,
         seed: int = 0,
     ) -> None:
@@ -279,43 +310,25 @@ def _rows(chosen: ExampleSet) -> tuple[torch.Tensor, np.ndarray, torch.Tensor]:
     return torch.cat([everyone, differs]), np.repeat(["given", "true"], [len(everyone), len(differs)]), targets
 
 
-def _logits(model: torch.nn.Module, lowest: int, highest: int) -> Forward:
-    """The model as a function to logits (B, K), its output checked against the range of labels asked for."""
-
-    def forward(inputs: torch.Tensor) -> torch.Tensor:
-        logits: Any = model(inputs.clone())  # clone: a model may change its input in place, a leaf may not be changed
-        if not isinstance(logits, torch.Tensor):
-            raise TypeError(f"the model must return logits (B, K), got {type(logits).__name__}.")
-        if logits.ndim not in (1, 2) or len(logits) != len(inputs):
-            raise ValueError(f"the model must return logits (B, K), got shape {tuple(logits.shape)}.")
-        if not logits.requires_grad:
-            raise ValueError("no gradient connects the model's logits to its inputs. Is there a no_grad inside?")
-        if logits.ndim == 1 or logits.shape[1] == 1:
-            logits = logits.reshape(-1)
-            logits = torch.stack([torch.zeros_like(logits), logits], dim=1)
-        num_classes = logits.shape[1]
-        if lowest < 0 or highest >= num_classes:
-            wrong = lowest if lowest < 0 else highest
-            raise ValueError(f"labels must lie in [0, {num_classes}), the number of logits, got {wrong}.")
-        return logits
-
-    return forward
+def _place(model: torch.nn.Module, inputs: Any) -> tuple[torch.device, torch.dtype]:
+    """Where the model lives, and the dtype that it calculates in."""
+    held = next((t for t in (*model.parameters(), *model.buffers()) if t.is_floating_point()), inputs)
+    return held.device, held.dtype
 
 
-def _in_chunks(
-    attribute: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], inputs: torch.Tensor, targets: torch.Tensor
-) -> np.ndarray:
-    """Attribute _ROWS inputs at a time; maps float32, (R, D)."""
-    maps = [
-        attribute(part.requires_grad_(), of_part).detach().flatten(1).float().cpu()
-        for part, of_part in zip(inputs.split(_ROWS), targets.split(_ROWS), strict=True)
-    ]
-    return torch.cat(maps).numpy()
+def joined_metadata(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
+    """The metadata of a file to which maps were added: what is known of either, and the methods of both.
 
+    How the panel was chosen stays as it was: what is added later is none.
 
-def _device(model: torch.nn.Module, default: torch.device) -> torch.device:
-    """Where the model lives."""
-    return next((tensor.device for tensor in (*model.parameters(), *model.buffers())), default)
+    Args:
+        before: `Attributions.metadata` of the file; more keys do no harm.
+        now: of the maps that are added.
+    """
+    methods = [name for held in (before, now) for name in json.loads(held.get("methods", "[]"))]
+    known = {name: value for name, value in now.items() if value != "null"}
+    kept = {name: before[name] for name in ("panel", "seed") if name in before}
+    return {**now, **before, **known, **kept, "methods": json.dumps(list(dict.fromkeys(methods)))}
 
 
 def _made_folder(run: str | os.PathLike[str]) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from probes import probing
 from probes.errors import unknown_name
 from probes.probing import PROBES
+from probes.probing.attribution_methods import DEFAULT_METHODS
 from probes.probing.probe import Probe
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def make_probe(
     validation: ExampleSet | None = None,
     unit: float | np.ndarray = 1.0,
     panel: int = 32,
+    methods: Iterable[str] | None = None,
 ) -> Probe:
     """Build a probe of PROBES.
 
@@ -46,14 +48,16 @@ def make_probe(
         validation: what `critical_samples` measures; None: the examples it is given.
         unit: the range of an input in the units of the model's inputs, for `critical_samples`; see `input_unit`.
         panel: examples that `attributions` follows.
+        methods: of `attributions`; None: its default ones.
 
     Raises:
-        ConfigError: unknown name; the nearest is suggested.
+        ConfigError: unknown name, of a probe or a method; the nearest is suggested.
     """
     if name not in PROBES:
         raise unknown_name("probe", name, PROBES)
     if name == "attributions":
-        return probing.Attributions(panel=panel, seed=seed, baseline=blank_value)
+        chosen = DEFAULT_METHODS if methods is None else methods
+        return probing.Attributions(chosen, panel=panel, seed=seed, baseline=blank_value)
     if name == "critical_samples":
         return probing.CriticalSamples(validation, unit=unit)
     if name == "coherence":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ import numpy as np
 from probes.data import ExampleSet
 from probes.errors import ConfigError, unknown_name
 from probes.probing import PROBES
+from probes.probing.attribution_methods import checked_methods
+from probes.probing.attributions import joined_metadata
 from probes.probing.making import input_unit, make_probe
 from probes.probing.probe import Probe, ProbeContext
 from probes.runs import layout
@@ -20,7 +23,7 @@ from probes.runs.probe_recording import record_probe
 from probes.runs.run import Run, open_run
 from probes.runs.writer import RunWriter
 from probes.scores.detection import ranking_values
-from probes.training.checkpoint import load_checkpoint
+from probes.training.checkpoint import STATE, load_checkpoint
 from probes.training.config import TrainConfig
 from probes.training.resuming import resumed_config
 from probes.training.setup import Setup, prepare, using_threads
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_FORGOTTEN", "measure_run"]
 
 MOST_FORGOTTEN = "most_forgotten"
+ATTRIBUTIONS = "attributions"
 _OF_ANY_EXAMPLES = ("attributions", "gradient_norms", "input_grad", "loss_curvature", "self_influence")
 
 
@@ -41,24 +45,31 @@ def measure_run(
     *,
     examples: str | Sequence[int] | None = None,
     top: int = 32,
+    methods: str | Sequence[str] | None = None,
+    probe_epochs: Sequence[int] | None = None,
 ) -> Run:
     """Measure the weights of each kept checkpoint with a probe, and write what it finds into the run.
 
     Data and model are rebuilt from the run's config. What the probe had measured at those epochs is replaced; where
-    `examples` are named, only what it had measured of them.
+    `examples` are named, only what it had measured of them. Of `attributions` only the same maps are replaced: those
+    of other examples, methods and labels stay. A map is the same, to the last bit, as `probe train` records it of
+    that example and epoch, on the same machine and number of threads.
 
     Args:
         run: written by `probe train`, and by nobody now. Its status stays.
         probe_name: of PROBES.
         examples: training examples to measure: indices, or "most_forgotten"; None: what `probe train --probe` measures.
         top: how many of the most forgotten.
+        methods: of `attributions`: names of `attribution_methods.METHODS`; None: what `probe train` records.
+        probe_epochs: those to measure, of the epochs whose weights the run keeps; None: all of these.
 
     Returns:
         The run, with what was measured.
 
     Raises:
-        ConfigError: unknown probe; examples outside the run, or of a probe that cannot measure some alone; a run
-            without config or checkpoints; data that have changed since.
+        ConfigError: unknown probe; examples outside the run, or of a probe that cannot measure some alone; unknown
+            methods, or methods of another probe, or one that cannot be applied to the model; epochs without a
+            checkpoint; a run without config or checkpoints; data that have changed since.
         RunLockedError: the run is being written.
     """
     if probe_name not in PROBES:
@@ -68,15 +79,18 @@ def measure_run(
             f"{probe_name} measures its own set of examples: leave examples out. "
             f"Those of your choice are measured by {', '.join(_OF_ANY_EXAMPLES)}."
         )
+    if methods is not None and probe_name != ATTRIBUTIONS:
+        raise ConfigError(f"methods belong to the probe {ATTRIBUTIONS}, not to {probe_name}: leave them out.")
+    asked = None if methods is None else checked_methods(methods)
     opened = run if isinstance(run, Run) else open_run(run)
     config = _config_of(opened)
-    folders = _checkpoints(opened.path)
+    folders = _at(probe_epochs, _checkpoints(opened.path))
     chosen = None if examples is None else _chosen(opened, examples, top)
     lock = locked(opened.path)
     try:
         setup = prepare(config)
         _check_data(opened, setup)
-        probe = _probe(probe_name, setup, chosen)
+        probe = _probe(probe_name, setup, chosen, asked)
         measured = setup.examples if chosen is None else setup.examples.select(chosen)
         writer = RunWriter(opened.path, None, read_meta(opened.path))  # the lock is ours; run.json stays as it is
         with using_threads(setup.threads):
@@ -102,7 +116,9 @@ def _measure(writer: RunWriter, probe: Probe, setup: Setup, examples: ExampleSet
 
 
 class _Adding:
-    """A probe whose frames take the place of the same examples' rows in the frame of that epoch, and keep the others.
+    """A probe whose frames take the place of the same rows in the frame of that epoch, and keep the others.
+
+    The same are those of one example, and where the frame names them, of one method and one label.
 
     Args:
         probe: what measures.
@@ -110,9 +126,11 @@ class _Adding:
 
     def __init__(self, probe: Any) -> None:
         self._probe = probe
-        for optional in ("metadata", "finish"):
-            if hasattr(probe, optional):
-                setattr(self, optional, getattr(probe, optional))
+        self._before: dict[str, str] = {}
+        if hasattr(probe, "finish"):
+            self.finish = probe.finish
+        if hasattr(probe, "metadata"):
+            self.metadata = self._metadata
 
     @property
     def name(self) -> str:
@@ -123,13 +141,30 @@ class _Adding:
 
         frame: pd.DataFrame = self._probe.measure(model, examples, context)
         path = None if context.folder is None else context.folder / f"{layout.epoch_name(context.epoch)}.parquet"
+        self._before = {}
         if path is None or not path.exists():
             return frame
-        before = pd.read_parquet(path)
-        return pd.concat([before[~before["example"].isin(frame["example"])], frame], ignore_index=True)
+        before, self._before = _read(path)
+        names = [name for name in ("split", "example", "method", "label") if name in frame and name in before]
+        again = pd.MultiIndex.from_frame(before[names]).isin(pd.MultiIndex.from_frame(frame[names]))
+        return pd.concat([before[~again], frame], ignore_index=True)
+
+    def _metadata(self) -> dict[str, str]:
+        now: dict[str, str] = self._probe.metadata()
+        return joined_metadata(self._before, now) if self.name == ATTRIBUTIONS else now
 
 
-def _probe(name: str, setup: Setup, chosen: np.ndarray | None) -> Any:
+def _read(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
+    """A probe's frame, and the metadata of its file."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path)
+    metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+    metadata.pop("pandas", None)
+    return table.to_pandas(), metadata
+
+
+def _probe(name: str, setup: Setup, chosen: np.ndarray | None, methods: tuple[str, ...] | None) -> Any:
     dataset = setup.dataset
     probe = make_probe(
         name,
@@ -138,8 +173,9 @@ def _probe(name: str, setup: Setup, chosen: np.ndarray | None) -> Any:
         validation=dataset.validation,
         unit=input_unit(dataset) if name == "critical_samples" else 1.0,
         panel=32 if chosen is None else len(chosen),
+        methods=methods,
     )
-    return probe if chosen is None else _Adding(probe)
+    return probe if chosen is None and name != ATTRIBUTIONS else _Adding(probe)
 
 
 def _config_of(run: Run) -> TrainConfig:
@@ -159,6 +195,20 @@ def _checkpoints(run_folder: Path) -> list[Path]:
     if not folders:
         raise ConfigError(f"{run_folder} holds no checkpoints. Train with `--checkpoint-epochs` to keep some.")
     return folders
+
+
+def _at(epochs: Sequence[int] | None, folders: list[Path]) -> list[Path]:
+    """The checkpoints of these epochs, in the order of training."""
+    if epochs is None:
+        return folders
+    kept = {int(json.loads((folder / STATE).read_text(encoding="utf-8"))["epoch"]): folder for folder in folders}
+    absent = [epoch for epoch in epochs if epoch not in kept]
+    if absent:
+        raise ConfigError(
+            f"the run keeps no weights of epoch {absent[0]}, only of {', '.join(map(str, sorted(kept)))}. "
+            "Choose among these."
+        )
+    return [kept[epoch] for epoch in sorted(set(epochs))]
 
 
 def _chosen(run: Run, examples: str | Sequence[int], top: int) -> np.ndarray:

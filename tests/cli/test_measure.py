@@ -41,9 +41,34 @@ def test_the_top_of_the_most_forgotten_are_measured(probe, run):
     assert open_run(run).probe("input_grad")["example"].nunique() == 4
 
 
+def test_maps_of_other_methods_join_those_of_training_at_the_epochs_asked_for(probe, run):
+    before = open_run(run).probe("attributions")
+    examples = sorted(set(before["example"]))
+
+    answer = probe(
+        *("measure", "--probe", "attributions", "--method", "input_x_gradient", "--method", "saliency"),
+        *("--examples", f"{examples[0]}", "--probe-epochs", "1,3"),
+    )
+
+    assert answer.exit_code == 0
+    after = open_run(run).probe("attributions")
+    added = after[after["method"] == "input_x_gradient"]
+    assert set(zip(added["example"], added["epoch"], strict=True)) == {(examples[0], 1), (examples[0], 3)}
+    assert len(after) == len(before) + len(added)
+
+
 def test_wrong_words_are_refused_in_one_line(refused, run):
     assert "unknown probe 'inputgrad'. Did you mean 'input_grad'?" in refused("measure", "--probe", "inputgrad")
     assert "3;4" in refused("measure", "--probe", "input_grad", "--examples", "3;4")
     assert "[0, 1400), got 1400" in refused("measure", "--probe", "input_grad", "--examples", "1400")
     assert "does not exist" in refused("measure", "runs/none", "--probe", "input_grad")
     assert "--probe" in refused("measure")
+    for words, reason in (
+        (("--method", "salience"), "unknown attribution method 'salience'. Did you mean 'saliency'?"),
+        (("--method", "shap"), "There are saliency, integrated_gradients, input_x_gradient, grad_cam."),
+        (("--method", "grad_cam"), "grad_cam needs a convolution, and this model calls none of nn.Conv1d"),
+        (("--probe-epochs", "0,9"), "the run keeps no weights of epoch 9, only of 0, 1, 2, 3."),
+        (("--probe-epochs", "first"), "'first' is not a list of epochs such as 0,1,2,5."),
+    ):
+        assert reason in refused("measure", "--probe", "attributions", *words)
+    assert "methods belong to" in refused("measure", "--probe", "input_grad", "--method", "saliency")

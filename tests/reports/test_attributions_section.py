@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from probes.runs.run import open_run
-from probes.runs.writer import RunWriter
+from probes.runs.writer import RunWriter, write_probe_frame
 from probes_reports.assembly import _environment
 from probes_reports.figures.attribution_maps import as_pixels, image_shape, map_png
 from probes_reports.sections.attributions import build
@@ -299,3 +299,57 @@ def test_a_page_without_images_has_no_maps_either(view):
 
     assert isinstance(section, Absent)
     assert "--no-images" in plain_text(section.reason)
+
+
+# maps measured afterwards
+
+
+def measured_later(view: RunView, examples: list[int], methods: tuple[str, ...], panel: int = COUNT) -> RunView:
+    """The same run, with more maps at every epoch, as `probe measure` adds them."""
+    run = view.run
+    frame = run.probe("attributions")
+    wrong = np.arange(COUNT) < 6
+    for epoch in sorted(set(frame["epoch"])):
+        more = _frame(int(epoch), methods, wrong, (1, 2, 2), True)
+        joined = pd.concat([frame[frame["epoch"] == epoch], more[more["example"].isin(examples)]], ignore_index=True)
+        write_probe_frame(run.path, "attributions", int(epoch), joined, {**frame.attrs, "panel": str(panel)})
+    return RunView(open_run(run.path))
+
+
+def options(section: Section) -> list[str]:
+    return [value for value, _ in next(part for part in section.parts if isinstance(part, Chooser)).options]
+
+
+def test_a_map_that_only_another_example_has_is_offered_and_its_example_drawn(tmp_path):
+    """Example 4 is neither the group's first, 5, nor among the quantiles."""
+    before = write_run(tmp_path / "run")
+    assert "grad_cam_given" not in options(built(before))
+
+    section = built(measured_later(before, [4], ("grad_cam", "input_x_gradient")))
+
+    assert options(section)[:5] == options(built(before))[:5]
+    assert options(section)[5:] == ["product_given", "product_true", "grad_cam_given", "grad_cam_true"]
+    rows = {row.name: {kind for cell in row.cells for kind, _ in cell.maps} for row in grid(section).rows}
+    assert list(rows) == ["example 5", "example 4", "example 3", "example 2", "example 0"]
+    assert {"product_given", "grad_cam_true"} <= rows["example 4"]
+    assert "grad_cam_true" not in rows["example 5"]
+    captions = {kind: plain_text(words) for kind, words in grid(section).captions}
+    assert captions["grad_cam_given"].startswith("One wrongly labelled example of the panel. ")
+    assert captions["grad_cam_given"].endswith(" Of the others this map was not measured.")
+    assert captions["difference"].startswith("5 wrongly labelled examples of the panel, from")
+    assert "1610.02391" in plain_text(section.definition[2])
+
+
+def test_examples_measured_later_are_not_called_the_panel(tmp_path):
+    section = built(measured_later(write_run(tmp_path / "run"), [], (), panel=4))
+
+    assert " in all 6 wrongly labelled examples measured;" in plain_text(section.answer)
+    assert "and those measured later." in plain_text(section.how_to_read[2])
+    assert "panel" not in plain_text(section.definition[1])
+
+
+def test_without_integrated_gradients_no_direction_is_claimed(tmp_path):
+    section = built(write_run(tmp_path / "run", methods=("grad_cam", "input_x_gradient")))
+
+    assert plain_text(section.answer).startswith("No integrated gradients were recorded")
+    assert options(section) == ["product_given", "product_true", "grad_cam_given", "grad_cam_true"]

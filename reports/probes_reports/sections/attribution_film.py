@@ -12,10 +12,11 @@ from probes_reports.figures.attribution_maps import LEVELS, map_levels
 from probes_reports.figures.example_strips import CODES, answer_codes
 from probes_reports.sections.attribution_panel import Kind, Panel
 from probes_reports.sections.loss import drawn_epochs
+from probes_reports.sections.section import Block, Heading, Part
 from probes_reports.view import RunView
-from probes_reports.wording import Prose, count, noisy, part_of, prose, true
+from probes_reports.wording import Prose, count, muted, noisy, part_of, prose, true
 
-__all__ = ["Film", "film_of"]
+__all__ = ["Film", "film_of", "film_parts"]
 
 MOST_EXAMPLES, MOST_FRAMES = 24, 24
 SHORT_NAME = 3  # characters of a class that are set as large figures
@@ -91,6 +92,15 @@ class Film:
         }
 
 
+def film_parts(view: RunView, panel: Panel, kinds: Sequence[Kind]) -> tuple[Part, ...]:
+    """Heading and film; nothing where there is nothing to move."""
+    film = film_of(view, panel, kinds)
+    if film is None:
+        return ()
+    heading = Heading(prose("Every example, epoch by epoch", muted(" the map chosen above")))
+    return heading, Block("attributions_film.html.j2", film)
+
+
 def film_of(view: RunView, panel: Panel, kinds: Sequence[Kind]) -> Film | None:
     """The film of the panel's group; None where fewer than two epochs were measured: there is nothing to move."""
     if len(panel.epochs) < 2:
@@ -99,8 +109,8 @@ def film_of(view: RunView, panel: Panel, kinds: Sequence[Kind]) -> Film | None:
     codes = [_codes(view, examples, epoch) for epoch in epochs]
     images = view.images(examples)
     cards = tuple(_card(view, int(example), images.get(int(example), "")) for example in examples)
-    first = panel.pixels(kinds[0], int(examples[0]), epochs[-1])
-    assert first is not None  # `kinds_of` lists only what this example has
+    first = panel.pixels(kinds[0], panel.held(kinds[0])[0], panel.epochs[-1])
+    assert first is not None  # `held` says so
     return Film(
         cards=cards,
         epochs=tuple(epochs),
@@ -172,10 +182,8 @@ def _text(panel: Panel, codes: np.ndarray) -> str:
 
 def _caption(panel: Panel, shown: int) -> Prose:
     what = {"wrong": "wrongly labelled examples", "clean": "clean examples", "all": "examples"}[panel.group]
-    total = len(panel.examples)
-    whole = (
-        f"All {count(total)} {what} of the panel" if shown == total else f"{count(shown)} of the {count(total)} {what}"
-    )
+    total, where = len(panel.examples), "measured" if panel.grown else "of the panel"
+    whole = f"{f'All {count(total)}' if shown == total else f'{count(shown)} of the {count(total)}'} {what} {where}"
     learned = "memorized" if panel.group == "wrong" else "learned for good"
     order = f", from the first {learned} to the last" if panel.any_learned else ""
     spread = "" if shown == total else ", evenly spread"

@@ -17,6 +17,7 @@ from probes_reports.wording import Prose, noisy, prose, true
 __all__ = ["INTEGRATED", "Group", "Kind", "Panel", "kinds_of"]
 
 INTEGRATED, SALIENCY = "integrated_gradients", "saliency"
+PRODUCT, GRAD_CAM = "input_x_gradient", "grad_cam"
 ROWS = 4  # examples drawn
 MOST_COLUMNS = 9  # epochs drawn
 
@@ -89,6 +90,11 @@ class Panel:
         recorded = sorted({int(epoch) for epoch in self._frame["epoch"]})
         return [epoch for epoch in recorded if epoch > 0] or recorded
 
+    def rows(self, method: str) -> pd.DataFrame:
+        """What was recorded with a method at `epochs`: `epoch`, `split`, `example`, `method`, `label`, `map`."""
+        held = self._frame["epoch"].isin(self.epochs) & (self._frame["method"] == method)
+        return self._frame[held]
+
     @cached_property
     def methods(self) -> set[str]:
         """Recorded ones."""
@@ -118,10 +124,26 @@ class Panel:
         positions = np.linspace(0, len(self.epochs) - 1, MOST_COLUMNS - 1).round().astype(int)
         return sorted({*(self.epochs[at] for at in positions), self.near(self.view.key.peak)})
 
+    def held(self, kind: Kind) -> list[int]:
+        """Examples of the group that have such a map at the last epoch."""
+        keys = [(method, label) for method, label, _ in kind.parts]
+        last = self.epochs[-1]
+        return [int(e) for e in self.examples if all((*key, int(e), last) in self._position for key in keys)]
+
     def shown(self) -> list[int]:
-        """Examples that are drawn: quantiles of the learning time."""
+        """Examples that are drawn: quantiles of the learning time, and one for each kind of map that these lack."""
         positions = np.linspace(0, len(self.examples) - 1, min(ROWS, len(self.examples))).round().astype(int)
-        return [int(example) for example in self.examples[positions]]
+        chosen = {int(example) for example in self.examples[positions]}
+        for kind in kinds_of(self):
+            if chosen.isdisjoint(self.held(kind)):
+                chosen.add(self.held(kind)[0])
+        return [int(example) for example in self.examples if int(example) in chosen]
+
+    @property
+    def grown(self) -> bool:
+        """Whether maps of more examples were measured than the probe follows by itself."""
+        followed = self.metadata.get("panel")
+        return isinstance(followed, int) and self._frame["example"].nunique() > followed
 
     @property
     def baseline(self) -> float:
@@ -140,9 +162,7 @@ class Panel:
 def kinds_of(panel: Panel) -> list[Kind]:
     """Maps that can be drawn of the group, the one of the answer first."""
     kinds = (_wrong_kinds if panel.group == "wrong" else _given_kinds)(panel.against)
-    held = [kind for kind in kinds if all(method in panel.methods for method, _, _ in kind.parts)]
-    example, epoch = int(panel.examples[0]), panel.epochs[-1]
-    return [kind for kind in held if panel.pixels(kind, example, epoch) is not None]
+    return [kind for kind in (*kinds, *_more_kinds(panel.group)) if panel.held(kind)]
 
 
 def _wrong_kinds(against: str) -> list[Kind]:
@@ -203,6 +223,35 @@ def _wrong_kinds(against: str) -> list[Kind]:
             prose("how strongly the logit of the true label reacts to a small change of it, in either direction."),
         ),
     ]
+
+
+def _more_kinds(group: Group) -> list[Kind]:
+    """Maps that are measured where they are asked for."""
+    labels = (("given", "given label", "clean", "blue"),)
+    wrong = (("given", "wrong label", "noisy", noisy("orange")), ("true", "true label", "true", true("green")))
+    kinds = []
+    for label, words, tone, colour in wrong if group == "wrong" else labels:
+        product = prose(f"its value times what a small change of it adds to the logit of the {words}: ", colour)
+        coarse = f"how much the last convolution, on a grid of its own, finds there for the logit of the {words}"
+        kinds += [
+            Kind(
+                f"product_{label}",
+                f"input × gradient, {words}",
+                ((PRODUCT, label, 1),),
+                tone,
+                "against",
+                (*product, *prose(" for it, grey against it.")),
+            ),
+            Kind(
+                f"grad_cam_{label}",
+                f"Grad-CAM, {words}",
+                ((GRAD_CAM, label, 1),),
+                tone,
+                tone,
+                prose(f"{coarse}; it may find nothing, and a picture be empty."),
+            ),
+        ]
+    return sorted(kinds, key=lambda kind: kind.parts[0][0], reverse=True)
 
 
 def _given_kinds(against: str) -> list[Kind]:

@@ -11,15 +11,16 @@ import numpy as np
 
 from probes_reports.figures.attribution_maps import image_shape, map_png
 from probes_reports.figures.example_strips import CODES, answer_codes
-from probes_reports.sections.attribution_film import film_of
-from probes_reports.sections.attribution_panel import INTEGRATED, Kind, Panel, kinds_of
-from probes_reports.sections.section import Absent, Block, Chooser, Data, Heading, Key, Part, Section, Swatch
+from probes_reports.sections.attribution_film import film_parts
+from probes_reports.sections.attribution_numbers import number_parts
+from probes_reports.sections.attribution_panel import GRAD_CAM, INTEGRATED, PRODUCT, SALIENCY, Kind, Panel, kinds_of
+from probes_reports.sections.section import Absent, Block, Chooser, Data, Key, Part, Section, Swatch
 from probes_reports.view import RunView
 from probes_reports.wording import Prose, muted, noisy, number, part_of, prose, true
 
 __all__ = ["FIGURES", "build"]
 
-FIGURES: tuple[str, ...] = ()
+FIGURES = ("map_concentration", "map_stability")
 TITLE = "What it looks at"
 QUESTION = "What does the network look at?"
 PROBE = "attributions"
@@ -85,19 +86,17 @@ def build(view: RunView) -> Section | Absent:
         title=TITLE,
         question=QUESTION,
         answer=_answer(panel, kinds),
-        parts=(*parts, _key(panel), Block("attributions.html.j2", grid), *_film_parts(view, panel, kinds), data),
+        parts=(
+            *parts,
+            _key(panel),
+            Block("attributions.html.j2", grid),
+            *film_parts(view, panel, kinds),
+            data,
+            *number_parts(panel),
+        ),
         how_to_read=_how_to_read(panel),
         definition=_definition(panel),
     )
-
-
-def _film_parts(view: RunView, panel: Panel, kinds: Sequence[Kind]) -> tuple[Part, ...]:
-    """Every example of the group at the epoch of a slider."""
-    film = film_of(view, panel, kinds)
-    if film is None:
-        return ()
-    heading = Heading(prose("The whole panel, epoch by epoch", muted(" with the map chosen above")))
-    return heading, Block("attributions_film.html.j2", film)
 
 
 # what was recorded ---------------------------------------------------------------------------------------------------
@@ -168,7 +167,7 @@ def _grid(view: RunView, panel: Panel, kinds: Sequence[Kind]) -> Grid:
         epochs=tuple((epoch, epoch in key) for epoch in epochs),
         rows=rows,
         ink=view.images_are_ink,
-        captions=tuple((kind.value, _caption(panel, kind, len(rows))) for kind in kinds),
+        captions=tuple((kind.value, _caption(panel, kind, shown)) for kind in kinds),
         first=kinds[0].value,
         long=any(max(len(row.given), len(row.true)) > SHORT_NAME for row in rows),
     )
@@ -247,7 +246,7 @@ def _data(panel: Panel, kind: Kind) -> Data:
             line = (example, given, truth, epoch, kind.value, float(f"{pixels.sum():.6g}"), values)
             for name, value in zip(columns, line, strict=True):
                 columns[name].append(value)
-    return Data("attributions", columns)
+    return Data("attributions", columns, data_title="maps")
 
 
 # words ---------------------------------------------------------------------------------------------------------------
@@ -256,15 +255,19 @@ def _data(panel: Panel, kind: Kind) -> Data:
 def _answer(panel: Panel, kinds: Sequence[Kind]) -> Prose:
     """Which label the pixels point to, over all examples of the group: at the peak, and at the end."""
     kind = kinds[0]
-    if kind.parts[0][0] != INTEGRATED:
+    if kind.parts[0][0] == SALIENCY:
         return prose(
             "Only saliency was recorded, which has no sign:",
             muted(" it shows where the network looks, not for which label."),
         )
+    if kind.parts[0][0] != INTEGRATED:
+        return prose(
+            "No integrated gradients were recorded,", muted(" whose sums would say for which label pixels speak.")
+        )
     last = panel.epochs[-1]
     if panel.group == "wrong":
         return _wrong_answer(panel, kind, panel.near(panel.view.key.peak), last)
-    things = "clean examples of the panel" if panel.group == "clean" else "examples of the panel"
+    things = f"{'clean ' if panel.group == 'clean' else ''}examples {_of_the_panel(panel)}"
     first = panel.epochs[0]
     signs = _signs(panel, kind, first)
     start = (
@@ -279,7 +282,7 @@ def _answer(panel: Panel, kinds: Sequence[Kind]) -> Prose:
 def _wrong_answer(panel: Panel, kind: Kind, early: int, last: int) -> Prose:
     signs = _signs(panel, kind, early)
     start = prose(f"At epoch {early:,} the pixels pointed to the ", true("true label"))
-    counted = f" in {part_of(signs.negative, signs.total)} wrongly labelled examples of the panel"
+    counted = f" in {part_of(signs.negative, signs.total)} wrongly labelled examples {_of_the_panel(panel)}"
     if early == last:
         return (*start, *prose(counted, "."))
     signs = _signs(panel, kind, last)
@@ -302,15 +305,21 @@ def _signs(panel: Panel, kind: Kind, epoch: int) -> _Signs:
     return _Signs(len(sums), sum(value > 0 for value in sums), sum(value < 0 for value in sums))
 
 
-def _caption(panel: Panel, kind: Kind, rows: int) -> Prose:
-    counted = {1: "One", 2: "Two", 3: "Three", 4: "Four"}[rows]
+def _of_the_panel(panel: Panel) -> str:
+    return "measured" if panel.grown else "of the panel"
+
+
+def _caption(panel: Panel, kind: Kind, shown: Sequence[int]) -> Prose:
+    rows = len(set(shown).intersection(panel.held(kind)))
+    counted = {1: "One", 2: "Two", 3: "Three", 4: "Four"}.get(rows, f"{rows}")
     what = {"wrong": "wrongly labelled example", "clean": "clean example", "all": "example"}[panel.group]
     learned = "memorized" if panel.group == "wrong" else "learned for good"
-    order = "s of the panel" if rows > 1 else " of the panel"
+    order = f"{'s' if rows > 1 else ''} {_of_the_panel(panel)}"
     if rows > 1 and panel.any_learned:
         order += f", from the first {learned} to the last"
     start = f"{counted} {what}{order}. Each pixel is coloured by "
-    return prose(start, *kind.meaning, " Every picture has its own scale.")
+    others = "" if rows == len(shown) else " Of the others this map was not measured."
+    return prose(start, *kind.meaning, f" Every picture has its own scale.{others}")
 
 
 def _how_to_read(panel: Panel) -> tuple[Prose, ...]:
@@ -325,7 +334,8 @@ def _how_to_read(panel: Panel) -> tuple[Prose, ...]:
         prose(f"The answer above adds up each map: the sum is {added}."),
         prose(
             "The rows are not chosen by eye: they are quantiles of the epoch from which the given label stays the "
-            "answer, among the examples of a fixed, seeded panel."
+            "answer, among the examples of a fixed, seeded panel"
+            + (" and those measured later." if panel.grown else ".")
         ),
     )
 
@@ -340,9 +350,19 @@ def _definition(panel: Panel) -> tuple[Prose, ...]:
         "of a difference of logits is the difference of their maps. Saliency: absolute value of the gradient. "
         "Colour channels are summed."
     )
+    if PRODUCT in panel.methods:
+        integrated += " Input × gradient: the input times the gradient of a logit."
+    if GRAD_CAM in panel.methods:
+        integrated += (
+            " Grad-CAM: the channels of the last convolution, each times the mean gradient of a logit by it, summed; "
+            "what is negative left out; enlarged to the image."
+        )
     source = (
         "Sundararajan et al., Axiomatic Attribution for Deep Networks, ICML 2017, arxiv.org/abs/1703.01365; "
-        "Simonyan et al., Deep Inside Convolutional Networks, 2014, arxiv.org/abs/1312.6034; computed by captum"
+        "Simonyan et al., Deep Inside Convolutional Networks, 2014, arxiv.org/abs/1312.6034; "
+        + ("Shrikumar et al., 2016, arxiv.org/abs/1605.01713; " if PRODUCT in panel.methods else "")
+        + ("Selvaraju et al., Grad-CAM, ICCV 2017, arxiv.org/abs/1610.02391; " if GRAD_CAM in panel.methods else "")
+        + "computed by captum"
     )
     version = panel.metadata.get("captum")
     number_of = len(panel.examples)
@@ -350,7 +370,8 @@ def _definition(panel: Panel) -> tuple[Prose, ...]:
     return (
         prose(integrated),
         prose(
-            f"Measured in eval mode on {number_of} {which} example{'' if number_of == 1 else 's'} of the probe's panel."
+            f"Measured in eval mode on {number_of} {which} example{'' if number_of == 1 else 's'}"
+            + ("." if panel.grown else " of the probe's panel.")
         ),
         prose(source + (f" {version}." if isinstance(version, str) else ".")),
     )
