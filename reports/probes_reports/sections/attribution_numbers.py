@@ -11,7 +11,7 @@ import pandas as pd
 from probes_reports.figures.epoch_lines import Line, Scale, Size, epoch_lines
 from probes_reports.figures.groups import Role
 from probes_reports.sections.attribution_panel import INTEGRATED, Panel
-from probes_reports.sections.section import Caption, Columns, Heading, Part, Plot
+from probes_reports.sections.section import Caption, Columns, Heading, Key, Part, Plot, Swatch
 from probes_reports.wording import Prose, count, muted, number, prose
 
 if TYPE_CHECKING:
@@ -56,10 +56,8 @@ def numbers_of(panel: Panel) -> MapNumbers | None:
     if method is None or len(panel.epochs) < 2:
         return None
     summaries = summarize_maps(panel.rows(method))
-    if panel.view.noisy is None:
-        means = _means_of_all(summaries)
-    else:
-        means = maps_by_group(summaries, panel.view.noisy)
+    noisy = panel.view.noisy
+    means = _means_of_all(summaries) if noisy is None else maps_by_group(summaries, noisy)
     table = means.pivot_table(index="epoch", columns=["summary", "group"], values="mean")
     if table.empty:
         return None
@@ -81,13 +79,24 @@ def number_parts(panel: Panel) -> tuple[Part, ...]:
     if numbers is None:
         return ()
     columns = (
-        _column(panel, numbers, "map_concentration", numbers.concentration, "How concentrated are the maps?", "Gini"),
+        _column(
+            panel,
+            numbers,
+            "map_concentration",
+            numbers.concentration,
+            "How concentrated are the maps?",
+            "Gini coefficient",
+        ),
         _column(
             panel, numbers, "map_stability", numbers.stability, "How steady are they?", "likeness to the map before"
         ),
     )
     halves = tuple(column for column in columns if column)
-    return (Columns(halves), Caption(_caption(panel, numbers))) if halves else ()
+    if not halves:
+        return ()
+    swatches = (Swatch("clean", "clean", "line"), Swatch(panel.view.words.noisy, "noisy", "line"))
+    key = (Key(swatches),) if len(numbers.counts) == 2 else ()  # the lines may run too close together to be named
+    return (Columns(halves), *key, Caption(_caption(panel, numbers)))
 
 
 def _column(
@@ -125,9 +134,25 @@ def _caption(panel: Panel, numbers: MapNumbers) -> Prose:
     names = {"clean": "clean", "noisy": "noisy", "all": ""}
     whom = " and ".join(f"{count(number)} {names[role]}".strip() for role, number in numbers.counts.items())
     return prose(
-        f"Mean over {whom} examples, {METHODS[numbers.method]} of the given label. Left: Gini coefficient of the absolute "
-        "map, 0 where every value counts the same, 1 where one alone does. Right: cosine between the absolute map and "
-        "that of the measured epoch before; unrelated maps of normal values have 0.64." + _overlap(panel, numbers)
+        f"Mean over {whom} examples, {METHODS[numbers.method]} of the given label. Concentration: Gini coefficient of "
+        "the absolute map, 0 where every value counts the same, 1 where one alone does. Steadiness: cosine between the "
+        "absolute map and that of the measured epoch before; unrelated maps of normal values have 0.64."
+        f"{_apart(numbers)}{_overlap(panel, numbers)}"
+    )
+
+
+def _apart(numbers: MapNumbers) -> str:
+    """How far the groups ever were from each other; "" where there is one."""
+    gaps = []
+    for values in (numbers.concentration, numbers.stability):
+        if "clean" in values and "noisy" in values:
+            gap = np.abs(values["clean"] - values["noisy"])
+            gaps.append(float(np.nanmax(gap)) if np.isfinite(gap).any() else float("nan"))
+    if len(gaps) < 2 or np.isnan(gaps).any():
+        return ""
+    return (
+        f" Clean and noisy examples differ by at most {number(gaps[0])} in concentration and {number(gaps[1])} in "
+        "steadiness."
     )
 
 
@@ -140,6 +165,6 @@ def _overlap(panel: Panel, numbers: MapNumbers) -> str:
     if len(values) < 2 or np.isnan(values).any():
         return ""
     return (
-        f" The maps of the wrong label and of the true one were alike by {number(values[0])} at epoch {count(early)} and "
-        f"{number(values[1])} at epoch {count(last)}, in the same measure."
+        f" The maps of the wrong label and of the true one were alike by {number(values[0])} at epoch {count(early)} "
+        f"and {number(values[1])} at epoch {count(last)}, in the same measure."
     )
