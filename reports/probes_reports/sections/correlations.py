@@ -21,6 +21,7 @@ KEY, TITLE = "correlations", "All views"
 FIGURES = (KEY,)
 QUESTION = "Do gradients and trajectories single out the same examples?"
 PROBES = ("gradient_norms", "input_grad", "vog", "self_influence", "loss_curvature", "prediction_depth")
+OPPOSED = 0.2  # below minus that a pair is said to be in opposite order
 SHORT = {"area under the margin": "margin (AUM)"}
 
 
@@ -136,7 +137,7 @@ def _answer(matrix: Matrix) -> Prose:
         return prose(f"{_pair(matrix, (0, 0))} have rank correlation ", highlight(_value(matrix, (0, 0))), ".")
     closest, loosest, lowest = matrix.closest(), matrix.loosest(), matrix.lowest()
     rest = f" {_pair(matrix, loosest)} have least to do with each other ({_value(matrix, loosest)})."
-    if matrix.values[lowest] < 0 and lowest != loosest:
+    if matrix.values[lowest] < -OPPOSED:
         rest += f" {_pair(matrix, lowest)} come nearest to the opposite order ({_value(matrix, lowest)})."
     return prose(
         f"{_pair(matrix, closest)} order the examples most alike, with rank correlation ",

@@ -38,6 +38,7 @@ MEASURES = {  # measure -> key of the plot, heading, what is behind it
     "stiffness_cosine": ("stiffness", "Do two examples of a group agree?", " stiffness, mean cosine of pairs"),
     "gsnr_mean": ("gsnr", "Signal against noise in each weight’s gradient", " GSNR, mean over weights"),
 }
+ORDER = ("m_coherence", "cosine_of_means", "stiffness_cosine", "gsnr_mean")
 DATA_TITLES = {
     "m_coherence": "m-coherence",
     "cosine_of_means": "cosine",
@@ -111,17 +112,16 @@ def _norm_scale(facts: Facts) -> Scale:
 
 
 def _agreement_parts(view: RunView, facts: Facts) -> tuple[Part, ...]:
-    """Two halves beside each other, and two more below; what was not measured is left out."""
+    """Halves beside each other, two a row; what was not measured is left out."""
     agreement = facts.agreement
     if agreement is None:
         return ()
-    plots = {name: _measure_column(view, facts, agreement, name) for name in agreement.measures}
-    first = [plots[name] for name in ("m_coherence",) if name in plots]
+    columns = {name: _measure_column(view, facts, agreement, name) for name in agreement.measures}
     if agreement.cosine is not None:
-        first.append(_cosine_column(view, facts, agreement))
-    second = [plots[name] for name in ("stiffness_cosine", "gsnr_mean") if name in plots]
-    rows = [Columns(tuple(columns)) for columns in (first, second) if columns]
-    return (*rows, Caption(agreement_caption(view, agreement)))
+        columns["cosine_of_means"] = _cosine_column(view, facts, agreement)
+    shown = [columns[name] for name in ORDER if name in columns]
+    pairs = [(*shown[at : at + 2], ())[:2] for at in range(0, len(shown), 2)]  # an odd one leaves the other half empty
+    return (*(Columns(pair) for pair in pairs), Caption(agreement_caption(view, agreement)))
 
 
 def _measure_column(view: RunView, facts: Facts, agreement: Agreement, name: str) -> tuple[Part, ...]:

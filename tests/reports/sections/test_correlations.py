@@ -61,6 +61,14 @@ def test_the_answer_names_the_pairs_and_their_values(view, write_scores):
     assert f"{weakest:.2f}).".removeprefix("-") in answer
 
 
+def test_a_slightly_negative_correlation_is_not_called_the_opposite_order(view, write_scores):
+    random = np.random.default_rng(3)
+    section = build(write_scores(view, vog=random.normal(size=60)))
+
+    assert -0.2 < min(table(section).values()) < 0
+    assert "opposite" not in plain_text(section.answer)
+
+
 def test_the_directions_are_stated(view, write_scores):
     caption = plain_text(build(write_scores(view, vog=np.arange(60.0))).caption)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from probes_reports.sections.gradients import build
-from probes_reports.sections.section import Absent, Caption, Section
+from probes_reports.sections.section import Absent, Caption, Columns, Section
 from probes_reports.view import RunView
 from probes_reports.wording import plain_text
 
@@ -90,6 +90,15 @@ def test_every_measure_has_its_figure_with_the_values_measured(view, write_coher
     assert list(drawn["cosine_of_means"]["clean with wrong labels"].y) == [0.1, -0.6]
     assert list(drawn["m_coherence"]["clean"].y) == [4.0, 4.0]
     assert list(drawn["gsnr"]["wrong labels"].meta["gsnr"]) == [0.01, 0.01]
+
+
+def test_halves_stand_two_in_a_row_and_an_odd_one_beside_nothing(make_run, tmp_path, copied, write_coherence):
+    view = copied(make_run(noise="none"), tmp_path / "run")
+    values = {("clean", name): 1.0 for name in ("m_coherence", "stiffness_cosine", "gsnr_mean")}
+    section = build(write_coherence(view, {3: values, 12: values}))
+
+    rows = [part.columns for part in section.parts if isinstance(part, Columns)]
+    assert [[bool(column) for column in row] for row in rows] == [[True, True], [True, False]]
 
 
 def test_norms_alone_make_the_section(view, write_norms):
