@@ -164,7 +164,8 @@ def _overlap(panel: Panel, numbers: MapNumbers) -> str:
     values = [float(numbers.overlap[numbers.epochs == epoch][0]) for epoch in (early, last) if epoch in numbers.epochs]
     if len(values) < 2 or np.isnan(values).any():
         return ""
-    return (
-        f" The maps of the wrong label and of the true one were alike by {number(values[0])} at epoch {count(early)} "
-        f"and {number(values[1])} at epoch {count(last)}, in the same measure."
+    start = (
+        f" The maps of the wrong label and of the true one were alike by {number(values[0])} at epoch {count(early)}"
     )
+    end = "" if early == last else f" and {number(values[1])} at epoch {count(last)}"
+    return f"{start}{end}, in the same measure."
