@@ -98,9 +98,9 @@ many as torch takes by itself; Fashion-MNIST, batches of 64. A sweep is the extr
         "Attributions",
         """\
 One measurement of the probe `attributions` on its default panel of 32 digits, in units of one training epoch of the
-default MLP on digits.
+same model on digits, on one thread: the default MLP, and the CNN. Other programs used the machine meanwhile.
 """,
-        ("both_", "saliency_"),
+        ("both_", "saliency_", "integrated_gradients_", "input_x_gradient_", "cnn_"),
     ),
 )
 END = """\

@@ -84,7 +84,7 @@ class Attributions:
     Source:
         Simonyan et al. 2014, section 3, https://arxiv.org/abs/1312.6034; Sundararajan et al. 2017,
         section 3, https://arxiv.org/abs/1703.01365; Shrikumar et al. 2016, https://arxiv.org/abs/1605.01713;
-        Selvaraju et al. 2017, section 3, https://arxiv.org/abs/1610.02391; computed by captum.
+        Selvaraju et al. 2017, section 3, https://arxiv.org/abs/1610.02391; gradients by captum.
     """
 
     name = "attributions"

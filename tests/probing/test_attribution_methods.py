@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from captum.attr import IntegratedGradients
 from torch import nn
 from torch.nn.functional import conv2d, relu
 from torch.utils.checkpoint import checkpoint
@@ -119,6 +120,16 @@ def test_integrated_gradients_of_a_convolutional_net_sum_to_the_change_of_the_lo
 
     for (example, label), found in maps_of(model, images, "integrated_gradients", baseline=0.3).items():
         assert found.sum() == pytest.approx(float(change[example, label_of(images, example, label)]), abs=2e-3)
+
+
+def test_integrated_gradients_are_those_of_captums_own_class(images):
+    model = convolutional()
+    integrated = IntegratedGradients(model)
+
+    for (example, label), found in maps_of(model, images, "integrated_gradients", baseline=0.3).items():
+        target = label_of(images, example, label)
+        expected = integrated.attribute(images.inputs[[example]], baselines=0.3, target=target, n_steps=50)
+        np.testing.assert_allclose(found, expected.detach().numpy().ravel(), rtol=1e-4, atol=1e-7)
 
 
 @pytest.mark.parametrize("method", ["input_x_gradient", "integrated_gradients"])
