@@ -13,7 +13,7 @@ EPOCHS = (0, 1, 3, 12)
 
 
 def write_maps(view):
-    """Maps of two wrong labels: the weight of the first pixel falls with the epoch, that of the last is 1 for the given one."""
+    """Maps of two wrong labels: the first pixel counts less with the epochs, the last speaks for the given label."""
     for epoch in EPOCHS:
         rows = [
             (np.int32(epoch), "train", example, "integrated_gradients", label,
