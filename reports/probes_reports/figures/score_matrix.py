@@ -58,31 +58,28 @@ def score_matrix(
             name="rank correlation",
         )
     )
-    texts = list(columns) if narrow else [_broken(name) for name in columns]
     width = ((NARROW_WIDTH if narrow else WIDE_WIDTH) - left - 4) / len(columns)
+    texts = list(columns) if narrow else [_broken(name) for name in columns]
     figure.update_layout(
-        xaxis=axis(
-            range=[-0.5, len(columns) - 0.5],
-            tickmode="array",
-            tickvals=list(range(len(columns))),
-            ticktext=texts,
-            side="top",
-            showgrid=False,
-            tickangle=-90 if narrow else 0,
-            tickfont={"size": 12, "color": LIGHT.ink_2},
-        ),
-        yaxis=axis(
-            range=[len(rows) - 0.5, -0.5],
-            tickmode="array",
-            tickvals=list(range(len(rows))),
-            ticktext=list(rows),
-            showgrid=False,
-            tickfont={"size": 12 if narrow else 13, "color": LIGHT.ink_2},
-        ),
+        xaxis={**_names_axis(texts, 12), "side": "top", "tickangle": -90 if narrow else 0},
+        yaxis=_names_axis(rows, 12 if narrow else 13, downwards=True),
         shapes=[_frame(row, column) for row, column in marked],
         annotations=_numbers(values, 10 if width < 30 else 13),
     )
     return figure
+
+
+def _names_axis(names: Sequence[str], size: int, *, downwards: bool = False) -> dict[str, Any]:
+    """A name at each whole number from 0 on."""
+    ends = [-0.5, len(names) - 0.5]
+    return axis(
+        range=ends[::-1] if downwards else ends,
+        tickmode="array",
+        tickvals=list(range(len(names))),
+        ticktext=list(names),
+        showgrid=False,
+        tickfont={"size": size, "color": LIGHT.ink_2},
+    )
 
 
 def _broken(name: str) -> str:
