@@ -11,7 +11,7 @@ from probes_reports.sections.finding_facts import expected_hits, known_truth
 from probes_reports.sections.probe_columns import ProbeColumn, probe_columns
 from probes_reports.sections.section import Caption, Cell, Column, Data, Heading, Part, Table
 from probes_reports.view import RunView
-from probes_reports.wording import Prose, auroc, count, muted, percent, prose, strong
+from probes_reports.wording import LABELS, Prose, auroc, count, muted, percent, prose, strong
 
 __all__ = ["ProbeRank", "probe_parts", "rank_probe_columns"]
 
@@ -61,7 +61,7 @@ def probe_parts(view: RunView) -> tuple[Part, ...]:
             Column("what it is", keep_narrow=False),
             Column("0.5 1", keep_narrow=False),
             Column("AUROC", "right"),
-            Column("published", "right", keep_narrow=False),
+            Column("published", "right"),
             Column(f"among first {count(view.num_noisy or 0)}", "right"),
         ),
         rows=tuple(_row(rank) for rank in ranks),
@@ -79,7 +79,7 @@ def probe_parts(view: RunView) -> tuple[Part, ...]:
         data_title="scores of probes",
     )
     heading = Heading(prose("Scores of the gradient probes", muted(" in the direction their papers give")))
-    return heading, table, data, *(Caption(text) for text in (_caption(view, ranks), _vog_warning(ranks)) if text)
+    return heading, table, data, *(Caption(text) for text in (_caption(view, ranks), _vog_warning(view, ranks)) if text)
 
 
 def _row(rank: ProbeRank) -> tuple[Cell, ...]:
@@ -105,10 +105,10 @@ def _caption(view: RunView, ranks: list[ProbeRank]) -> Prose:
     )
 
 
-def _vog_warning(ranks: list[ProbeRank]) -> Prose:
+def _vog_warning(view: RunView, ranks: list[ProbeRank]) -> Prose:
     """VoG's published direction tends to be inverted for wrong labels: said with what was measured here."""
     found = next((rank for rank in ranks if rank.column.name == "vog"), None)
-    if found is None:
+    if found is None or view.words is not LABELS:
         return ()
     here = "as it is here" if found.auroc < 0.5 else "though not here"
     return prose(
