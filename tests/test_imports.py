@@ -195,7 +195,8 @@ def test_each_package_keeps_to_its_own_work(package):
 def test_reports_never_train():
     """They read saved runs and audits: nothing that records, measures or trains."""
     active = MAY_IMPORT.keys() - {"errors", "scores", "data", "runs"}
-    readers = {"probes.audit.open_audit"}
+    maps = "probes.probing.map_summaries"  # pure functions of the frames that a run holds
+    readers = {"probes.audit.open_audit", f"{maps}.summarize_maps", f"{maps}.maps_by_group"}
 
     assert imports_in("probes_reports", lambda name: room_of(name) in active and name not in readers) == {}
 

@@ -89,8 +89,10 @@ def _order_in_words(column: str) -> str:
 def _high_first(column: str) -> bool:
     """Whether the suspicious end of a column, or else the more interesting one, is the high one."""
     from probes.scores.catalogue import CATALOGUE
+    from probes.scores.probe_scores import PROBE_SCORES
 
-    direction = CATALOGUE[column].direction if column in CATALOGUE else None
+    score = CATALOGUE.get(column) or PROBE_SCORES.get(column)
+    direction = None if score is None else score.direction
     return column not in _LOWEST_FIRST if direction is None else direction == "high"
 
 

@@ -59,7 +59,7 @@ def assemble(title: str, stem: str, hero: Hero, sections: Sequence[Section | Abs
             policy=POLICY,
             hero=hero,
             rows=_rows(sections),
-            navigation=[(hero.section.key, hero.section.title), *((s.key, s.title) for s in sections)],
+            navigation=[(hero.section.key, hero.section.title), *((s.key, s.title) for s in sections if s.title)],
             twins=_island(dark_twins()),
             style=_style(),
             script=Markup(_template_text("page.js")),

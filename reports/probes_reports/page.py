@@ -10,6 +10,7 @@ from probes.runs.run import Run, open_run
 from probes_reports.assembly import assemble
 from probes_reports.sections import HERO, SECTIONS, builder, figure_names
 from probes_reports.sections.section import Absent
+from probes_reports.sections.unrecorded import gathered
 from probes_reports.view import RunView
 from probes_reports.wording import plain_text
 
@@ -31,7 +32,8 @@ def find_figure(run: Run | str | Path, name: str) -> Figure:
     key = names.get(name, name)
     section = HERO.build(view).section if key == "learning" else builder(key)(view)
     if isinstance(section, Absent):
-        raise ConfigError(f"figure {name!r} cannot be drawn: {plain_text(section.reason)}")
+        why = f"{plain_text(section.reason)} {section.command}".strip()
+        raise ConfigError(f"figure {name!r} cannot be drawn: {why}")
     plots = [plot for plot in section.plots() if name in (plot.key, key)]
     if not plots:
         raise ConfigError(f"figure {name!r} cannot be drawn: this run does not hold what it shows")
@@ -50,5 +52,5 @@ def render(run: Run, *, images: bool = True, paths: bool = True) -> str:
     """Return the whole page of a run as HTML."""
     view = RunView(run, images=images, paths=paths)
     hero = HERO.build(view)
-    sections = [builder(key)(view) for key in SECTIONS]
+    sections = gathered(view, [builder(key)(view) for key in SECTIONS])
     return assemble(f"{view.dataset_name}: what the network learned, and when", run.path.name, hero, sections)

@@ -176,3 +176,22 @@ def test_a_run_without_epochs_has_scores_that_are_all_missing(probe, tmp_path):
         pass
 
     assert printed(probe("scores", tmp_path / "mine"), "mean_loss") == ["-", "-"]
+
+
+def with_probe_scores(folder, **columns):
+    """A run of three examples in which a probe has left scores."""
+    with_losses(folder, [0.1, 0.2, 0.3])
+    (folder / "probes/mine").mkdir(parents=True)
+    pd.DataFrame({"example": [0, 1, 2], **columns}).to_parquet(folder / "probes/mine/scores.parquet")
+    return folder
+
+
+@pytest.mark.parametrize(("direction", "order"), [("high", ["1", "0", "2"]), ("low", ["0", "1", "2"])])
+def test_the_suspicious_end_of_a_probes_score_comes_first(probe, tmp_path, monkeypatch, direction, order):
+    from probes.scores import PROBE_SCORES
+
+    monkeypatch.setitem(PROBE_SCORES, "vog", PROBE_SCORES["vog"]._replace(direction=direction))
+    answer = probe("scores", with_probe_scores(tmp_path / "mine", vog=[0.5, 0.7, np.nan]), "--sort", "vog")
+
+    assert printed(answer, "example") == order  # what was not measured comes last either way
+    assert answer.stderr == f"3 of 3 examples, {direction}est vog first.\n"

@@ -17,7 +17,7 @@ from probes.runs.writer import RunWriter, write_probe_frame
 from probes_reports.assembly import _environment
 from probes_reports.figures.attribution_maps import as_pixels, image_shape, map_png
 from probes_reports.sections.attributions import build
-from probes_reports.sections.section import Absent, Block, Chooser, Data, Section
+from probes_reports.sections.section import Absent, Block, Caption, Chooser, Data, Section
 from probes_reports.view import RunView
 from probes_reports.wording import plain_text
 
@@ -353,3 +353,119 @@ def test_without_integrated_gradients_no_direction_is_claimed(tmp_path):
 
     assert plain_text(section.answer).startswith("No integrated gradients were recorded")
     assert options(section) == ["product_given", "product_true", "grad_cam_given", "grad_cam_true"]
+
+
+# the film
+
+
+def film(section: Section):
+    return next((part.data for part in section.parts if isinstance(part, Block) and "film" in part.template), None)
+
+
+def frame_of_film(data, kind: str, at: int, card: int) -> np.ndarray:
+    """Levels of one map, signed: uint8 as the page holds them, above 20 for values below 0."""
+    height, width = data.shape
+    levels = np.frombuffer(base64.b64decode(data.reels[kind].levels), np.uint8)
+    levels = levels.reshape(len(data.epochs), len(data.cards), height, width)[at, card].astype(int)
+    return np.where(levels > 20, 20 - levels, levels)
+
+
+def test_the_film_holds_the_map_of_every_example_at_every_measured_epoch(view):
+    data = film(built(view))
+
+    assert data.epochs == (1, 2, 8)
+    assert [card.name for card in data.cards] == [f"example {example}" for example in (5, 4, 3, 2, 1, 0)]
+    assert list(data.reels) == [
+        value for value, _ in next(p for p in built(view).parts if isinstance(p, Chooser)).options
+    ]
+    for at, epoch in enumerate(data.epochs):
+        for card, example in enumerate((5, 4, 3, 2, 1, 0)):
+            maps = [_map(epoch, example, "integrated_gradients", label, (1, 2, 2)) for label in ("given", "true")]
+            difference = (maps[0] - maps[1]).reshape(2, 2)
+            expected = np.rint(20 * difference / np.abs(difference).max())
+            np.testing.assert_array_equal(frame_of_film(data, "difference", at, card), expected)
+
+
+def test_the_film_starts_at_the_best_validation_epoch_and_counts_the_answers(view):
+    data = film(built(view))
+
+    assert data.epochs[data.start] == 2
+    assert data.texts[0] == "the true label was answered in all 6, the wrong one in none of the 6"
+    assert data.texts[2] == "the true label was answered in none of the 6, the wrong one in all 6"
+    assert [data.tones[int(code)] for code in data.answers[2]] == ["noisy"] * 6
+
+
+def test_the_films_labels_are_text_and_its_slider_starts_where_it_says(tmp_path):
+    section = built(write_run(tmp_path / "run", classes=["</script><b>", "one", "two"]))
+    block = next(part for part in section.parts if isinstance(part, Block) and "film" in part.template)
+    page = _environment().get_template(block.template).render(data=block.data)
+
+    assert "</script><b>" not in page
+    assert 'max="2"' in page
+    assert 'value="1" aria-valuetext="epoch 2"' in page
+    assert page.count("<canvas") == 6
+
+
+def test_a_map_that_an_example_lacks_is_clear_in_the_film(tmp_path):
+    data = film(built(measured_later(write_run(tmp_path / "run"), [4], ("grad_cam",))))
+
+    assert not frame_of_film(data, "grad_cam_given", 0, 0).any()
+    assert frame_of_film(data, "grad_cam_given", 0, 1).any()  # example 4
+
+
+def test_a_map_with_missing_values_is_clear_there(tmp_path):
+    before = write_run(tmp_path / "run")
+    frame = before.run.probe("attributions")
+    for epoch in sorted(set(frame["epoch"])):
+        rows = frame[frame["epoch"] == epoch].copy()
+        rows["map"] = [np.full(4, np.nan, np.float32) for _ in range(len(rows))]
+        write_probe_frame(before.run.path, "attributions", int(epoch), rows, dict(frame.attrs))
+    section = built(RunView(open_run(before.run.path)))
+
+    assert not frame_of_film(film(section), "difference", 0, 0).any()
+
+
+def test_one_measured_epoch_has_no_film_and_no_numbers(tmp_path):
+    section = built(write_run(tmp_path / "run", recorded=(2,)))
+
+    assert film(section) is None
+    assert section.plots() == []
+
+
+def test_long_films_are_thinned_and_keep_the_peak_and_the_ends(tmp_path):
+    data = film(built(write_run(tmp_path / "run", recorded=tuple(range(1, 60)))))
+
+    assert len(data.epochs) <= 24
+    assert {1, 2, 59} <= set(data.epochs)
+
+
+# numbers
+
+
+def test_concentration_and_stability_are_means_of_the_groups(view):
+    """Maps of example i before LEARNED: (1, 0, 0, -0.5), Gini 7 / 12; from then on (3, 0, 0, -1), Gini 5 / 8."""
+    plots = {plot.key: {t.name: t for t in plot.wide.data} for plot in built(view).plots()}
+
+    concentration = plots["map_concentration"]
+    assert concentration["clean"].customdata.tolist() == [1, 2, 8]
+    assert list(concentration["clean"].y) == pytest.approx([5 / 8] * 3)
+    assert list(concentration["wrong labels"].y) == pytest.approx([7 / 12, 7 / 12, 5 / 8])
+    before, after = np.array([1, 0.5]), np.array([3, 1])
+    turned = before @ after / np.linalg.norm(before) / np.linalg.norm(after)
+    assert list(plots["map_stability"]["wrong labels"].y) == pytest.approx([1, turned])
+    assert plots["map_stability"]["wrong labels"].customdata.tolist() == [2, 8]
+
+
+def test_the_numbers_say_how_far_the_groups_are_apart_and_how_alike_the_labels_maps_are(view):
+    caption = " ".join(plain_text(part.text) for part in built(view).parts if isinstance(part, Caption))
+
+    assert "Mean over 6 clean and 6 noisy examples, integrated gradients" in caption
+    assert f"differ by at most {5 / 8 - 7 / 12:.2f} in concentration and 0.01 in steadiness" in caption
+    assert "were alike by 0.99 at epoch 2 and 0.99 at epoch 8" in caption
+
+
+def test_without_truth_there_is_one_line_of_all_examples(tmp_path):
+    section = built(write_run(tmp_path / "run", truth=False))
+
+    names = {trace.name for plot in section.plots() for trace in plot.wide.data}
+    assert names == {"all examples"}

@@ -170,7 +170,7 @@ def test_importing_the_package_loads_no_plotly():
     assert ran.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("name", ["examples", "attributions", "provenance"])
+@pytest.mark.parametrize("name", ["examples", "provenance"])
 def test_a_section_without_plots_is_said_not_to_be_a_figure(small_run, name):
     with pytest.raises(ConfigError, match=f"'{name}' is a section of the page, but not a plotly figure.*data_map"):
         probes_reports.figure(small_run, name)

@@ -9,7 +9,7 @@ import numpy as np
 
 from probes_reports.palette import LIGHT
 
-__all__ = ["MOST_PIXELS", "TONES", "as_pixels", "image_shape", "map_png"]
+__all__ = ["LEVELS", "MOST_PIXELS", "TONES", "as_pixels", "image_shape", "map_levels", "map_png"]
 
 TONES = {"noisy": LIGHT.noisy, "true": LIGHT.true, "clean": LIGHT.clean, "against": LIGHT.ink_3}
 MOST_PIXELS = 32  # a side; larger maps are summed over blocks
@@ -59,6 +59,18 @@ def as_pixels(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return padded.reshape(padded.shape[0] // step, step, padded.shape[1] // step, step).sum(axis=(1, 3))
 
 
+def map_levels(pixels: np.ndarray) -> np.ndarray:
+    """A map in steps: uint8, (H, W); 1 to LEVELS by |value| / max |value|, LEVELS more below 0, 0 where it is clear.
+
+    Args:
+        pixels: float, (H, W).
+    """
+    values = np.nan_to_num(pixels, nan=0.0, posinf=0.0, neginf=0.0)
+    largest = float(np.abs(values).max(initial=0.0))
+    level = np.rint(np.abs(values) / largest * LEVELS).astype(np.uint8) if largest else np.zeros(values.shape, np.uint8)
+    return np.where((values < 0) & (level > 0), level + LEVELS, level).astype(np.uint8)
+
+
 def map_png(pixels: np.ndarray, positive: str, negative: str) -> str:
     """A map as a PNG data URI: opacity |value| / max |value|, one scale a picture; 0 and missing values are clear.
 
@@ -68,14 +80,11 @@ def map_png(pixels: np.ndarray, positive: str, negative: str) -> str:
     """
     from PIL import Image
 
-    values = np.nan_to_num(pixels, nan=0.0, posinf=0.0, neginf=0.0)
-    largest = float(np.abs(values).max(initial=0.0))
-    level = np.rint(np.abs(values) / largest * LEVELS).astype(np.uint8) if largest else np.zeros(values.shape, np.uint8)
-    index = np.where((values < 0) & (level > 0), level + LEVELS, level).astype(np.uint8)
-    opacities = np.arange(1, LEVELS + 1) / LEVELS
+    index = map_levels(pixels)
     image = Image.fromarray(index).convert("P")
     image.putpalette(bytes([0, 0, 0] + _channels(positive) * LEVELS + _channels(negative) * LEVELS))
-    clear = bytes([0, *(round(255 * float(opacity)) for opacity in (*opacities, *opacities))])
+    opacities = [round(255 * level / LEVELS) for level in range(1, LEVELS + 1)]
+    clear = bytes([0, *opacities, *opacities])
     file = io.BytesIO()
     image.save(file, "PNG", transparency=clear, optimize=False)
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

@@ -17,6 +17,7 @@ __all__ = ["Placed", "Side", "Wanted", "box_size", "place_labels", "spread"]
 
 Side = Literal["left", "right", "above", "below"]
 GAP = 9.0  # px between a label and what it names
+CLOSEST = 3.0  # px between a label and its own line, where this slopes
 CLEAR = 7.0  # px between a label and any other line
 CLEARER = 3.0  # px by which its own line is nearer than any other
 ENOUGH = 40.0  # px from any other line beyond which more is not better
@@ -148,7 +149,7 @@ def _best(
                 continue
             near, far, mark = _distance(own, box), _distance(rivals, box), _distance(marks, box)
             mistaken = want.anchor not in rules and far < near + CLEARER
-            if near < GAP - 4 or min(far, mark) < CLEAR or mistaken:
+            if near < CLOSEST or min(far, mark) < CLEAR or mistaken:
                 continue
             value = min(far, mark, ENOUGH) - 0.8 * near - 4.0 * preference - _strayed(box, want, area)
             if best is None or value > best[0]:

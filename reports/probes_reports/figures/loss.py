@@ -13,6 +13,7 @@ from probes_reports.figures.base import NARROW_WIDTH, WIDE_WIDTH, annotation, ax
 from probes_reports.figures.direct_labels import box_size
 from probes_reports.figures.epoch_axis import Guide, epoch_axis, guide_labels, guide_lines, place
 from probes_reports.figures.groups import FILL, TEXT, Role
+from probes_reports.figures.log_ticks import log_ticks
 from probes_reports.palette import LIGHT, fade
 from probes_reports.wording import percent
 
@@ -224,25 +225,15 @@ def _median(band: LossBand, epochs: np.ndarray, edges: np.ndarray) -> go.Scatter
 
 
 def _loss_axis(edges: np.ndarray, frame: _Frame, *, labels: bool) -> dict[str, Any]:
-    """Ticks at powers of ten, at 1, 2, 5 as well where there are few of these."""
-    low, high = float(edges[0]), float(edges[-1])
-    steps = (1, 2, 5) if high - low < 2 else (1,)
-    values = [np.log10(step) + power for power in range(int(np.floor(low)), int(np.ceil(high)) + 1) for step in steps]
-    values = [float(value) for value in values if low <= value <= high]
+    values, texts = log_ticks(float(edges[0]), float(edges[-1]))
     return axis(
-        range=[low, high],
+        range=[float(edges[0]), float(edges[-1])],
         domain=list(frame.ribbon_domain[1]),
         tickmode="array",
         tickvals=values,
-        ticktext=[_tick(value) for value in values],
+        ticktext=texts,
         showticklabels=labels,
     )
-
-
-def _tick(value: float) -> str:
-    """10, 1, 0.1 ... 0.0001, then powers of ten."""
-    power = int(np.floor(value + 1e-9))
-    return f"10<sup>−{-power}</sup>" if power < -4 else f"{round(10**value, 6):g}"
 
 
 def _slice_axes(bands: Sequence[LossBand], frame: _Frame) -> dict[str, Any]:

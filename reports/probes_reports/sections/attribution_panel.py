@@ -90,6 +90,11 @@ class Panel:
         recorded = sorted({int(epoch) for epoch in self._frame["epoch"]})
         return [epoch for epoch in recorded if epoch > 0] or recorded
 
+    def rows(self, method: str) -> pd.DataFrame:
+        """What was recorded with a method at `epochs`: `epoch`, `split`, `example`, `method`, `label`, `map`."""
+        held = self._frame["epoch"].isin(self.epochs) & (self._frame["method"] == method)
+        return self._frame[held]
+
     @cached_property
     def methods(self) -> set[str]:
         """Recorded ones."""

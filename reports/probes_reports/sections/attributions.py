@@ -11,6 +11,8 @@ import numpy as np
 
 from probes_reports.figures.attribution_maps import image_shape, map_png
 from probes_reports.figures.example_strips import CODES, answer_codes
+from probes_reports.sections.attribution_film import film_parts
+from probes_reports.sections.attribution_numbers import number_parts
 from probes_reports.sections.attribution_panel import GRAD_CAM, INTEGRATED, PRODUCT, SALIENCY, Kind, Panel, kinds_of
 from probes_reports.sections.section import Absent, Block, Chooser, Data, Key, Part, Section, Swatch
 from probes_reports.view import RunView
@@ -18,7 +20,7 @@ from probes_reports.wording import Prose, muted, noisy, number, part_of, prose, 
 
 __all__ = ["FIGURES", "build"]
 
-FIGURES: tuple[str, ...] = ()
+FIGURES = ("map_concentration", "map_stability")
 TITLE = "What it looks at"
 QUESTION = "What does the network look at?"
 PROBE = "attributions"
@@ -78,12 +80,20 @@ def build(view: RunView) -> Section | Absent:
     grid = _grid(view, panel, kinds)
     chooser = Chooser("attribution_map", "Map", tuple((kind.value, kind.text) for kind in kinds))
     parts: list[Part] = [chooser] if len(kinds) > 1 else []
+    data = _data(panel, kinds[0])
     return Section(
         key=PROBE,
         title=TITLE,
         question=QUESTION,
         answer=_answer(panel, kinds),
-        parts=(*parts, _key(panel), Block("attributions.html.j2", grid), _data(panel, kinds[0])),
+        parts=(
+            *parts,
+            _key(panel),
+            Block("attributions.html.j2", grid),
+            *film_parts(view, panel, kinds),
+            data,
+            *number_parts(panel),
+        ),
         how_to_read=_how_to_read(panel),
         definition=_definition(panel),
     )
@@ -92,8 +102,8 @@ def build(view: RunView) -> Section | Absent:
 # what was recorded ---------------------------------------------------------------------------------------------------
 
 
-def _absent(reason: str, command: str = "") -> Absent:
-    return Absent(PROBE, TITLE, QUESTION, prose(reason), command)
+def _absent(reason: str, command: str = "", *, recorded: bool = True) -> Absent:
+    return Absent(PROBE, TITLE, QUESTION, prose(reason), command, probes=() if recorded else (PROBE,))
 
 
 def _panel(view: RunView) -> Panel | Absent:
@@ -105,15 +115,19 @@ def _panel(view: RunView) -> Panel | Absent:
         return _absent(
             "No attribution maps were recorded. Beside a training loop of your own they are measured by",
             "probes.AttributionTracker",
+            recorded=False,
         )
     if PROBE not in view.run.probe_names and "import" in view.config:
         return _absent(
             "No attribution maps were recorded: they are computed with the network while it trains, and this run was "
-            "read from another tool’s log."
+            "read from another tool’s log.",
+            recorded=False,
         )
     if PROBE not in view.run.probe_names:
         return _absent(
-            "No attribution maps were recorded. Those of a few examples are measured during training by", record
+            "No attribution maps were recorded. Those of a few examples are measured during training by",
+            record,
+            recorded=False,
         )
     if not view.with_images:
         return _absent("Attribution maps trace the images, which this page leaves out (--no-images).")
@@ -232,7 +246,7 @@ def _data(panel: Panel, kind: Kind) -> Data:
             line = (example, given, truth, epoch, kind.value, float(f"{pixels.sum():.6g}"), values)
             for name, value in zip(columns, line, strict=True):
                 columns[name].append(value)
-    return Data("attributions", columns)
+    return Data("attributions", columns, data_title="maps")
 
 
 # words ---------------------------------------------------------------------------------------------------------------

@@ -232,7 +232,12 @@ class Section:
 
 @dataclass(frozen=True)
 class Absent:
-    """A section without anything to say: why, and the command that would record what is missing."""
+    """A section without anything to say: why, and the command that would record what is missing.
+
+    Attributes:
+        title: in the navigation; "" where it has no place there.
+        probes: that would have to be recorded for it: the page tells all of these in one line (`unrecorded.py`).
+    """
 
     key: str
     title: str
@@ -240,6 +245,7 @@ class Absent:
     reason: Prose
     command: str = ""
     half: bool = False
+    probes: tuple[str, ...] = ()
 
 
 def _flatten(parts: Sequence[Part]) -> list[Part]:

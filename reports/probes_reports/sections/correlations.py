@@ -1,0 +1,197 @@
+"""Do the views agree on each example? Scores of gradients against scores of trajectories."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from probes.scores import CATALOGUE
+from probes.scores.correlations import rank_correlations
+from probes_reports.figures.score_matrix import score_matrix
+from probes_reports.sections.finding_facts import suspicion
+from probes_reports.sections.probe_columns import probe_columns
+from probes_reports.sections.section import Absent, Data, Plot, Section
+from probes_reports.view import RunView
+from probes_reports.wording import Prose, count, highlight, muted, prose
+
+__all__ = ["FIGURES", "Matrix", "build"]
+
+KEY, TITLE = "correlations", "All views"
+FIGURES = (KEY,)
+QUESTION = "Do gradients and trajectories single out the same examples?"
+PROBES = ("gradient_norms", "input_grad", "vog", "self_influence", "loss_curvature", "prediction_depth")
+OPPOSED = 0.2  # below minus that a pair is said to be in opposite order
+SHORT = {"area under the margin": "margin (AUM)"}
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score as the matrix shows it; `turned` where its low end is the suspicious one, `source` who defined it."""
+
+    name: str
+    label: str
+    turned: bool
+    source: str
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Rank correlations of scores of gradients (rows) with scores of trajectories (columns).
+
+    Attributes:
+        rows, columns: scores.
+        values: float64, (R, C); NaN where undefined.
+        examples: of the run.
+    """
+
+    rows: tuple[Score, ...]
+    columns: tuple[Score, ...]
+    values: np.ndarray
+    examples: int
+
+    def closest(self) -> tuple[int, int]:
+        """The pair that orders the examples most alike."""
+        return self._place(np.nanargmax(self.values))
+
+    def loosest(self) -> tuple[int, int]:
+        """The pair whose correlation is nearest to 0."""
+        return self._place(np.nanargmin(np.abs(self.values)))
+
+    def lowest(self) -> tuple[int, int]:
+        """The pair that orders them most nearly the other way round."""
+        return self._place(np.nanargmin(self.values))
+
+    def _place(self, at: np.intp) -> tuple[int, int]:
+        row, column = np.unravel_index(at, self.values.shape)
+        return int(row), int(column)
+
+
+def build(view: RunView) -> Section | Absent:
+    """The matrix, and the pairs that stand out."""
+    if view.not_finite is not None:
+        return Absent(KEY, TITLE, QUESTION, prose(view.not_finite), probes=PROBES)
+    matrix = _matrix(view)
+    if matrix is None:
+        return Absent(
+            KEY, TITLE, QUESTION, prose("No probe has left a score of each example. One does with"),
+            "probe measure RUN --probe gradient_norms", probes=PROBES,
+        )  # fmt: skip
+    if not np.isfinite(matrix.values).any():
+        return Absent(KEY, TITLE, QUESTION, prose("No two scores vary over the same examples."))
+    pairs = [*dict.fromkeys((matrix.closest(), matrix.loosest()))]
+    rows, columns = ([score.label for score in scores] for scores in (matrix.rows, matrix.columns))
+    return Section(
+        key=KEY,
+        title=TITLE,
+        question=QUESTION,
+        answer=_answer(matrix),
+        parts=(
+            Plot(
+                KEY,
+                wide=score_matrix(matrix.values, rows, columns, pairs),
+                narrow=score_matrix(matrix.values, rows, columns, pairs, narrow=True),
+                alt="Rank correlation of every score of a gradient probe with every score of trajectories.",
+                halo=False,
+            ),
+            _data(matrix),
+        ),
+        caption=_caption(matrix),
+        how_to_read=_how_to_read(),
+        definition=_definition(matrix),
+    )
+
+
+def _matrix(view: RunView) -> Matrix | None:
+    """None where no probe has left a score, or no trajectory has."""
+    probes = probe_columns(view) if view.last_epoch else []
+    scores = [s for s in CATALOGUE.values() if s.direction is not None and s.scope == "example" and s.default]
+    held = [(score, suspicion(view, score.name)) for score in scores] if probes else []
+    held = [(score, values) for score, values in held if np.isfinite(values).any()]
+    if not held:
+        return None
+    values = rank_correlations(np.stack([p.suspicion for p in probes]), np.stack([values for _, values in held]))
+    return Matrix(
+        tuple(Score(probe.name, probe.label, probe.direction == "low", probe.source) for probe in probes),
+        tuple(Score(s.name, SHORT.get(s.label, s.label), s.direction == "low", s.source) for s, _ in held),
+        values,
+        view.num_examples,
+    )
+
+
+def _data(matrix: Matrix) -> Data:
+    pairs = [(row, column) for row in range(len(matrix.rows)) for column in range(len(matrix.columns))]
+    return Data(
+        KEY,
+        {
+            "gradient_score": [matrix.rows[row].name for row, _ in pairs],
+            "trajectory_score": [matrix.columns[column].name for _, column in pairs],
+            "rank_correlation": [float(matrix.values[pair]) for pair in pairs],
+        },
+    )
+
+
+def _answer(matrix: Matrix) -> Prose:
+    """The closest pair, the one with least in common, and one that is turned round."""
+    if matrix.values.size == 1:
+        return prose(f"{_pair(matrix, (0, 0))} have rank correlation ", highlight(_value(matrix, (0, 0))), ".")
+    closest, loosest, lowest = matrix.closest(), matrix.loosest(), matrix.lowest()
+    rest = f" {_pair(matrix, loosest)} have least to do with each other ({_value(matrix, loosest)})."
+    if matrix.values[lowest] < -OPPOSED:
+        rest += f" {_pair(matrix, lowest)} come nearest to the opposite order ({_value(matrix, lowest)})."
+    return prose(
+        f"{_pair(matrix, closest)} order the examples most alike, with rank correlation ",
+        highlight(_value(matrix, closest)),
+        ".",
+        muted(rest),
+    )
+
+
+def _pair(matrix: Matrix, pair: tuple[int, int]) -> str:
+    row, column = matrix.rows[pair[0]].label, matrix.columns[pair[1]].label
+    return f"{row[:1].upper()}{row[1:]} and {column}"
+
+
+def _value(matrix: Matrix, pair: tuple[int, int]) -> str:
+    value = float(matrix.values[pair])
+    return f"{value:.2f}".replace("-", "−") if round(value, 2) else "0.00"
+
+
+def _caption(matrix: Matrix) -> Prose:
+    turned = [score.label for score in (*matrix.rows, *matrix.columns) if score.turned]
+    names = turned[0] if len(turned) == 1 else f"{', '.join(turned[:-1])} and {turned[-1]}" if turned else ""
+    directions = (
+        f" Every score is turned so that its published suspicious end is up: {names} point down, so they are negated."
+        if turned
+        else ""
+    )
+    return prose(
+        f"Spearman’s rank correlation over the {count(matrix.examples)} training examples, gradient scores against "
+        f"trajectory scores.{directions} Pink: the same order; grey: the opposite one; framed: the pairs named first."
+    )
+
+
+def _how_to_read() -> tuple[Prose, ...]:
+    return (
+        prose(
+            "1: both scores put the examples in the same order; 0: knowing one says nothing about the other; −1: the "
+            "opposite order. It compares orders only, not sizes."
+        ),
+        prose(
+            "All scores read the same training run, so high values are to be expected: they do not confirm each other "
+            "as independent measurements would. Low ones tell more: there the probe sees something that the trajectory "
+            "does not, or nothing."
+        ),
+    )
+
+
+def _definition(matrix: Matrix) -> tuple[Prose, ...]:
+    sources = [f"{score.label}: {score.source}" for score in matrix.rows]
+    return (
+        prose(
+            "Pearson’s correlation of ranks; tied values share their mean rank; an example that lacks one of the two "
+            "scores is left out of that pair. Learning epochs and forgetting events of never-learned examples count as "
+            "later, and more, than any other. Spearman 1904."
+        ),
+        prose("; ".join(sources) + "."),
+    )

@@ -1,0 +1,71 @@
+"""AUROC of what probes measured, beside the published direction, whatever it is."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from probes_reports.sections.finding import build
+from probes_reports.sections.finding_probes import probe_parts, rank_probe_columns
+from probes_reports.sections.section import Caption, Table
+from probes_reports.view import RunView
+from probes_reports.wording import plain_text
+
+
+def captions(parts) -> str:
+    return " ".join(plain_text(part.text) for part in parts if isinstance(part, Caption))
+
+
+@pytest.fixture
+def view(small_run, tmp_path, copied) -> RunView:
+    return copied(small_run, tmp_path / "run")
+
+
+def test_each_score_of_a_probe_has_a_row_the_best_first(view, write_scores):
+    random = np.random.default_rng(0)
+    norm, vog = random.normal(size=60) + 2 * view.noisy, random.normal(size=60) - view.noisy
+    view = write_scores(view, vog=vog, gradient_norm=norm)
+
+    table = next(part for part in probe_parts(view) if isinstance(part, Table))
+    rows = [[plain_text(cell.text) for cell in row] for row in table.rows]
+    expected = {"gradient norm": roc_auc_score(view.noisy, norm), "VoG": roc_auc_score(view.noisy, vog)}
+    assert [row[0] for row in rows] == ["gradient norm", "VoG"]
+    assert [row[3] for row in rows] == [f"{expected[row[0]]:.3f}" for row in rows]
+    assert [row[4] for row in rows] == ["high", "high"]
+    assert "below 0.5" in rows[1][2]
+
+
+@pytest.mark.parametrize(("sign", "words"), [(-1, "as it is here"), (1, "though not here")])
+def test_vog_comes_with_its_warning_and_what_was_measured(view, sign, words, write_scores):
+    values = np.arange(60) / 60 + sign * 5 * view.noisy
+    text = captions(probe_parts(write_scores(view, vog=values)))
+
+    assert f"VoG has AUROC {'1.000' if sign > 0 else '0.000'}." in text
+    assert f"for wrong labels that is often the other way round, {words}" in text
+
+
+def test_without_vog_there_is_no_warning(view, write_scores):
+    assert "VoG" not in captions(probe_parts(write_scores(view, gradient_norm=np.arange(60.0))))
+
+
+def test_examples_that_were_not_measured_are_left_out_and_counted(view, write_scores):
+    values = np.where(np.arange(60) < 15, np.nan, np.arange(60.0))
+    view = write_scores(view, gradient_norm=values)
+
+    rank = rank_probe_columns(view)[0]
+    assert rank.measured == 45
+    assert rank.auroc == pytest.approx(roc_auc_score(view.noisy[15:], values[15:]))
+    assert "45 of the 60 examples only" in captions(probe_parts(view))
+
+
+@pytest.mark.parametrize("kind", [{"truth": False}, {"noise": "none"}, {"noise": "all"}], ids=str)
+def test_where_nothing_can_be_ranked_there_is_no_row(make_run, tmp_path, kind, copied, write_scores):
+    assert probe_parts(write_scores(copied(make_run(**kind), tmp_path / "run"), vog=np.arange(60.0))) == ()
+
+
+def test_the_table_is_part_of_finding_the_noise(view, small_run, write_scores):
+    with_probe = build(write_scores(view, vog=np.arange(60.0)))
+
+    def tables(section):
+        return [part for part in section.all_parts() if isinstance(part, Table)]
+
+    assert len(tables(with_probe)) == len(tables(build(RunView(small_run)))) + 1
