@@ -213,7 +213,7 @@ STUDY = Study(
     title="Patterns first, noise later",
     question="Does a network learn the pattern before it memorizes the noise?",
     source="Arpit et al., ICML 2017, section 4.1, https://arxiv.org/abs/1706.05394",
-    effect="With noisy labels, validation accuracy peaks before training accuracy is high, then falls as noise is fitted.",
+    effect="With noisy labels, validation accuracy peaks early, then falls as the noise is fitted.",
     points=_points,
     find=_find,
 )
