@@ -72,6 +72,7 @@ def modules_after(code: str) -> set[str]:
         ("probes.models", HEAVY),
         ("probes.probing", HEAVY),
         ("probes.training", HEAVY),
+        ("probes.studies", HEAVY),
         ("probes.scores.catalogue", HEAVY),
     ],
 )

@@ -91,7 +91,7 @@ class _Clock:
     present: int
     listener: Callable[[StudyProgress], None] | None
     outcomes: list[Outcome] = field(default_factory=list)
-    start: float = field(default_factory=time.monotonic)
+    start: float = field(default_factory=lambda: time.monotonic())
 
     def tell(self, outcome: Outcome | None = None) -> None:
         """Say where we are."""
