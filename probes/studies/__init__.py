@@ -28,7 +28,15 @@ __all__ = [
 
 # name -> what it asks, for `probe list studies`; the file has the same name, with _ for -
 STUDIES: dict[str, str] = {
+    "randomization": "Can a network fit random labels and random inputs, and what does it cost? (Zhang et al. 2017)",
+    "depth": "Does depth help when labels are partly wrong? (put to Zhang et al. 2017)",
+    "regularization": "Do regularisers explain generalisation, and do they keep noise out? (Zhang, Arpit et al. 2017)",
+    "expressivity": "How large must a network be to memorize n examples? (Zhang et al. 2017)",
+    "linear": "Do linear models interpolate too, and which solution is found? (Zhang et al. 2017)",
+    "capacity": "What do fewer units and more examples cost, for patterns and noise? (Arpit et al. 2017)",
     "patterns-first": "Does a network learn the pattern before it memorizes the noise? (Arpit et al. 2017)",
+    "sensitivity": "How unequally do training examples matter? (Arpit et al. 2017)",
+    "critical-samples": "How does memorizing noise change decision boundaries? (Arpit et al. 2017)",
 }
 
 _HOMES = {

@@ -194,6 +194,25 @@ def band(name: str, x: Sequence[float], curves: Sequence[Any], *, swatch: Swatch
     return Line(name, list(x), mean.tolist(), list(low), list(high), swatch, dashed)
 
 
+def spread(
+    name: str, x: Sequence[float], values: Sequence[Sequence[float]], *, swatch: Swatch = "1", dashed: bool = False
+) -> Line:
+    """The mean of the seeds at each position, and one sd to either side.
+
+    Args:
+        name: of the line.
+        x: (P,) positions.
+        values: P lists, of the values of the seeds there; an empty one leaves a gap.
+        swatch: colour.
+        dashed: see `Line`.
+    """
+    means = [float(np.mean(row)) if len(row) else math.nan for row in values]
+    sds = [float(np.std(row, ddof=1)) if len(row) > 1 else 0.0 for row in values]
+    low = [mean - sd for mean, sd in zip(means, sds, strict=True)]
+    high = [mean + sd for mean, sd in zip(means, sds, strict=True)]
+    return Line(name, list(x), means, low, high, swatch, dashed)
+
+
 def cell(values: Sequence[float], digits: int = 3) -> str:
     """Mean ± sd of the values as a table shows them; a dash where there are none."""
     if not len(values):
