@@ -97,10 +97,8 @@ def _figure(finals: Finals) -> LineChart:
         spread(f"{noise:.0%} noise", list(by_depth), list(by_depth.values()), swatch=swatch(place))
         for place, (noise, by_depth) in enumerate(finals.items())
     ]
-    ranges = ", ".join(
-        f"{np.ptp([np.mean(values) for values in by_depth.values() if values]):.3f} at {noise:.0%} noise"
-        for noise, by_depth in finals.items()
-    )
+    means = {noise: [float(np.mean(values)) for values in of.values() if values] for noise, of in finals.items()}
+    ranges = ", ".join(f"{np.ptp(of):.3f} at {noise:.0%} noise" for noise, of in means.items() if of)
     return LineChart(
         "by-depth",
         "Does depth help?",

@@ -162,8 +162,9 @@ def _figure(effects: Mapping[Setting, Effect]) -> LineChart:
     families = list(dict.fromkeys(family for family, _ in effects if family != NONE))
     lines = []
     for place, family in enumerate([*families, NONE]):
-        own = [effect for (name, _), effect in effects.items() if name == family and effect.memorized and effect.real]
+        own = [effect for (name, _), effect in effects.items() if name == family]
         path = own if family in (NONE, "both") else [effects[NONE, ""], *own]
+        path = [effect for effect in path if effect.memorized and effect.real]
         x, y = ([float(np.mean(getattr(effect, side))) for effect in path] for side in ("memorized", "real"))
         sd = [float(np.std(effect.real, ddof=1)) if len(effect.real) > 1 else 0.0 for effect in path]
         low, high = ([value + sign * part for value, part in zip(y, sd, strict=True)] for sign in (-1, 1))

@@ -44,7 +44,7 @@ def gini_over_steps(dataset: str, condition: str, steps: int, seed: int, unique:
 
 
 def class_matrix(dataset: str, condition: str, steps: int, seed: int) -> dict[str, Any]:
-    """How much the loss of each class depends on the inputs of each class, in the same training, mean over its steps."""
+    """How much the loss of each class depends on the inputs of each class, mean over the steps of the same training."""
     from probes.probing import loss_sensitivity_by_class
 
     inputs, labels, classes = _data(dataset, condition, seed, unique=False)
