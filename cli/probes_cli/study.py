@@ -33,7 +33,7 @@ ALL = "all"
 @click.command("study", cls=SectionedCommand, epilog=EPILOG)
 @click.argument("name", metavar="[NAME|all]")
 @option("Size", "--quick", is_flag=True, help="The small version: about a minute on two cores.")
-@option("Size", "--seeds", type=SEEDS, default="0-2", help="Repetitions; a verdict needs three.")
+@option("Size", "--seeds", type=SEEDS, show_default="0-4, quick 0-2", help="Repetitions; a verdict needs three.")
 @option("Size", "--dataset", metavar="NAME", default="digits", help="What to train on; see `probe list datasets`.")
 @option("Size", "--subset", type=int, metavar="N", help="Train on N examples only, drawn by class.")
 @option(
@@ -48,7 +48,7 @@ def command(
     ctx: click.Context,
     name: str,
     quick: bool,
-    seeds: tuple[int, ...],
+    seeds: tuple[int, ...] | None,
     dataset: str,
     subset: int | None,
     out: Path,
@@ -64,7 +64,7 @@ def command(
         raise unknown_name("study", name, (*STUDIES, ALL))
     from probes.studies import Scale
 
-    scale = Scale(quick=quick, seeds=tuple(seeds), dataset=dataset, subset=subset)
+    scale = Scale(quick=quick, seeds=seeds or (), dataset=dataset, subset=subset)
     settings = {"backend": backend, "workers": os.cpu_count() or 1 if workers is None else workers}
     teller = _Teller(quiet)
     try:

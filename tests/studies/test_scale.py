@@ -20,6 +20,10 @@ def test_a_config_may_ask_for_other_things():
     assert Scale(subset=100).config(subset=50).subset == 50
 
 
+def test_the_quick_size_has_fewer_seeds():
+    assert (Scale().seeds, Scale(quick=True).seeds, Scale(seeds=(7,)).seeds) == ((0, 1, 2, 3, 4), (0, 1, 2), (7,))
+
+
 @pytest.mark.parametrize(
     ("settings", "label"),
     [
@@ -35,7 +39,6 @@ def test_the_label_names_what_differs_from_the_full_study(settings, label):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"seeds": ()}, "seeds must be different and at least one"),
         ({"seeds": (1, 1)}, r"got \[1, 1\]"),
         ({"subset": 0}, "subset must be at least 1, got 0"),
         ({"dataset": "digit"}, "digits"),
