@@ -37,6 +37,10 @@ STUDIES: dict[str, str] = {
     "patterns-first": "Does a network learn the pattern before it memorizes the noise? (Arpit et al. 2017)",
     "sensitivity": "How unequally do training examples matter? (Arpit et al. 2017)",
     "critical-samples": "How does memorizing noise change decision boundaries? (Arpit et al. 2017)",
+    "information-plane": "Do layers compress what they know of the input? (Shwartz-Ziv & Tishby 2017)",
+    "second-split": "Does going on with other examples reveal memorized labels? (Maini et al. 2022)",
+    "double-descent": "Does test error fall again past interpolation? (Nakkiran et al. 2020)",
+    "skill-acquisition": "How efficiently do model families turn examples into skill? (after Chollet 2019)",
 }
 
 _HOMES = {
