@@ -21,11 +21,8 @@ __all__ = [
     "SYMBOLS",
     "TEXTS",
     "Frame",
-    "Reference",
     "StudyAxis",
     "frame_of",
-    "reference_labels",
-    "reference_lines",
     "shown",
     "study_axis",
     "wrapped",
@@ -98,15 +95,6 @@ class StudyAxis:
     def text(self, value: float) -> str:
         """A value as tooltips show it."""
         return shown(value, is_share=self.is_share)
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A line across the plot: level where `axis` is "y", upright where it is "x"."""
-
-    axis: str
-    value: float
-    label: str
 
 
 @dataclass(frozen=True)
@@ -202,37 +190,6 @@ def shown(value: float, *, is_share: bool = False) -> str:
 def wrapped(text: str, chars: int) -> str:
     """A text from data, escaped, in lines of so many characters."""
     return "<br>".join(escape(line) for line in textwrap.wrap(text, chars))
-
-
-def reference_lines(references: Sequence[Reference], x: StudyAxis, y: StudyAxis) -> list[dict[str, Any]]:
-    """Dotted lines across the plot."""
-    lines = []
-    for reference in references:
-        along, across = ("x", "y") if reference.axis == "x" else ("y", "x")
-        position = float((x if along == "x" else y).place(reference.value))
-        if math.isfinite(position):
-            ends = {f"{along}0": position, f"{along}1": position, f"{across}0": 0, f"{across}1": 1}
-            style = {"color": LIGHT.ink_3, "width": 1.3, "dash": "dot"}
-            lines.append({"type": "line", **ends, f"{across}ref": "paper", "layer": "below", "line": style})
-    return lines
-
-
-def reference_labels(references: Sequence[Reference], x: StudyAxis, y: StudyAxis, size: float) -> list[dict[str, Any]]:
-    """Their names: of level lines at the left above the line, of upright ones at the foot beside it."""
-    labels = []
-    for reference in references:
-        upright = reference.axis == "x"
-        position = float((x if upright else y).place(reference.value))
-        if not math.isfinite(position):
-            continue
-        where = (
-            {"xshift": 5, "yshift": 4, "yref": "paper", "yanchor": "bottom", "xanchor": "left"}
-            if upright
-            else {"xshift": 6, "yshift": 1, "xref": "paper", "xanchor": "left", "yanchor": "bottom"}
-        )
-        at = (position, 0) if upright else (0, position)
-        labels.append(annotation(escape(reference.label), *at, LIGHT.ink_3, size=size - 1, **where))
-    return labels
 
 
 def _place(values: np.ndarray, kind: str, zero: float) -> np.ndarray:

@@ -16,10 +16,10 @@ from probes_reports.palette import LIGHT
 __all__ = ["HEAT_STOPS", "HeatFigure", "study_heat"]
 
 # from little to much: away from the page in both themes
-HEAT_STOPS = ("other_area", "series_4", "ink")
+HEAT_STOPS = ("other_area", "series_4")
 CELL = 40  # px of height
 WIDEST = 30  # px of a cell below which it holds no number
-MIDDLE = 0.42  # of the scale, from which numbers are printed in the colour of the page
+MIDDLE = 0.65  # of the scale, from which numbers are printed in the colour of the page
 
 
 @dataclass(frozen=True)

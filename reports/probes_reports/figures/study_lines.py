@@ -11,20 +11,18 @@ import numpy as np
 import plotly.graph_objects as go
 
 from probes_reports.figures.base import annotation, csv, escape
-from probes_reports.figures.direct_labels import Wanted, place_labels, spread
+from probes_reports.figures.direct_labels import spread
 from probes_reports.figures.study_axis import (
     COLOURS,
     DASHES,
     SYMBOLS,
     TEXTS,
     Frame,
-    Reference,
     StudyAxis,
     frame_of,
-    reference_labels,
-    reference_lines,
     study_axis,
 )
+from probes_reports.figures.study_names import Named, Reference, name_everything, reference_lines
 from probes_reports.palette import LIGHT, fade
 
 __all__ = ["LineFigure", "StudyLine", "named_beside", "study_lines"]
@@ -98,12 +96,12 @@ def study_lines(drawn: LineFigure, *, narrow: bool = False) -> go.Figure:
     for line in drawn.lines:
         figure.add_trace(_line(line, drawn, x, y))
     ends = _end_values(drawn.lines, x, y, frame) if len(drawn.lines) <= MOST_ENDS else []
-    names = [] if narrow else _names(drawn, x, y, frame)
+    names, _ = _names(drawn, x, y, frame, lines=not narrow)
     figure.update_layout(
         hovermode="x unified" if x.kind == "epochs" else "closest",
         hoverdistance=-1 if x.kind == "epochs" else 24,
         shapes=reference_lines(drawn.references, x, y),
-        annotations=[frame.y_title(y), *reference_labels(drawn.references, x, y, frame.size), *ends, *names],
+        annotations=[frame.y_title(y), *ends, *names],
     )
     if x.kind == "epochs":
         figure.update_xaxes(unifiedhovertitle={"text": "epoch"})
@@ -114,7 +112,7 @@ def named_beside(drawn: LineFigure) -> bool:
     """Whether every line finds room for its name on a wide screen."""
     x, y = drawn.x_axis(12), drawn.y_axis()
     frame = frame_of(y, drawn.x_title, narrow=False, height=440, right=64)
-    return len(_names(drawn, x, y, frame)) == len(drawn.lines)
+    return _names(drawn, x, y, frame, lines=True)[1] == 0
 
 
 def _line(line: StudyLine, drawn: LineFigure, x: StudyAxis, y: StudyAxis) -> go.Scatter:
@@ -206,34 +204,15 @@ def _end_values(lines: Sequence[StudyLine], x: StudyAxis, y: StudyAxis, frame: F
     ]  # fmt: skip
 
 
-def _names(drawn: LineFigure, x: StudyAxis, y: StudyAxis, frame: Frame) -> list[dict[str, Any]]:
-    """The name of each line, where there is room for it."""
-    corners: dict[str, np.ndarray] = {}
-    wanted = []
-    for number, line in enumerate(drawn.lines):
+def _names(
+    drawn: LineFigure, x: StudyAxis, y: StudyAxis, frame: Frame, *, lines: bool
+) -> tuple[list[dict[str, Any]], int]:
+    """Names of the references, and of the lines where wanted; and how many of those found no room."""
+    things = []
+    for line in drawn.lines:
         at = np.stack([x.px(line.x, frame.width), y.px(line.y, frame.height)], 1)
-        at = at[np.isfinite(at).all(1)]
-        if not len(at):
-            continue
-        corners[str(number)] = at
         short = line.name if len(line.name) <= LABEL else line.name[: LABEL - 1] + "…"
         broken = tuple(textwrap.wrap(short, max(12, len(short) // 2 + 3)))
         variants = tuple(tuple(f"<b>{escape(part)}</b>" for part in variant) for variant in ((short,), broken))
-        wanted.append(Wanted(str(number), variants, str(number), prefer=(0.6, None, 30.0)))
-    taken = []
-    for label in reference_labels(drawn.references, x, y, frame.size):
-        left = float((label["x"] - x.low) / (x.high - x.low) * frame.width) if label.get("yref") == "paper" else 0.0
-        bottom = 0.0 if label.get("yref") == "paper" else float((label["y"] - y.low) / (y.high - y.low) * frame.height)
-        taken.append((left, bottom, left + 7.0 * len(label["text"]) + 8, bottom + 20))
-    placed = place_labels(wanted, corners, width=frame.width, height=frame.height, taken=taken, size=frame.size)
-    return [
-        annotation(
-            label.text,
-            x.low + label.x / frame.width * (x.high - x.low),
-            y.low + label.y / frame.height * (y.high - y.low),
-            TEXTS[drawn.lines[int(label.name)].swatch],
-            size=frame.size, xanchor=label.xanchor, yanchor="middle", xshift=label.dx, yshift=label.dy,
-            align={"left": "right", "right": "left"}.get(label.side, "center"),
-        )
-        for label in placed
-    ]  # fmt: skip
+        things.append(Named(at[np.isfinite(at).all(1)], variants if lines else (), TEXTS[line.swatch], across=0.6))
+    return name_everything(things, drawn.references, x, y, frame, frame.size)

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
-from probes_reports.figures.base import annotation, csv, escape
-from probes_reports.figures.direct_labels import Wanted, place_labels
+from probes_reports.figures.base import csv, escape
 from probes_reports.figures.study_axis import (
     COLOURS,
     SYMBOLS,
     TEXTS,
     Frame,
-    Reference,
     StudyAxis,
     frame_of,
-    reference_labels,
-    reference_lines,
     study_axis,
 )
+from probes_reports.figures.study_names import Named, Reference, name_everything, reference_lines
 from probes_reports.palette import LIGHT, fade
 
 __all__ = ["ScatterFigure", "StudyPoints", "study_scatter"]
@@ -84,7 +81,6 @@ def study_scatter(drawn: ScatterFigure, *, narrow: bool = False) -> go.Figure:
         shapes=reference_lines(drawn.references, x, y),
         annotations=[
             frame.y_title(y),
-            *reference_labels(drawn.references, x, y, frame.size),
             *_names(drawn, x, y, frame),
         ],
     )
@@ -129,29 +125,15 @@ def _plain(values: np.ndarray) -> list[float | None]:
 
 
 def _names(drawn: ScatterFigure, x: StudyAxis, y: StudyAxis, frame: Frame) -> list[dict[str, Any]]:
-    dots: dict[str, np.ndarray] = {}
-    wanted, tones = [], {}
-    for series, points in enumerate(drawn.points):
-        for number, (a, b) in enumerate(zip(points.x, points.y, strict=True)):
+    things = []
+    for points in drawn.points:
+        labels = points.labels if len(points.labels) == len(points.x) else ("",) * len(points.x)
+        for a, b, label in zip(points.x, points.y, labels, strict=True):
             at = np.array([[float(x.px(a, frame.width)), float(y.px(b, frame.height))]])
-            if not np.isfinite(at).all():
-                continue
-            name = f"{series} {number}"
-            dots[name], tones[name] = at, points.swatch
-            if len(points.labels) == len(points.x) and points.labels[number]:
-                text = points.labels[number]
-                text = text if len(text) <= LABEL else text[: LABEL - 1] + "…"
-                wanted.append(Wanted(name, ((escape(text),),), name, ("right", "above", "left", "below")))
-    if len(wanted) > MOST_NAMES:
-        return []
-    placed = place_labels(wanted, dots, width=frame.width, height=frame.height, size=frame.size - 1)
-    return [
-        annotation(
-            label.text,
-            x.low + label.x / frame.width * (x.high - x.low),
-            y.low + label.y / frame.height * (y.high - y.low),
-            TEXTS[tones[label.name]],
-            size=frame.size - 1, xanchor=label.xanchor, yanchor="middle", xshift=label.dx, yshift=label.dy,
-        )
-        for label in placed
-    ]  # fmt: skip
+            short = label if len(label) <= LABEL else label[: LABEL - 1] + "…"
+            variants = ((escape(short),),) if short else ()
+            if np.isfinite(at).all():
+                things.append(Named(at, variants, TEXTS[points.swatch], ("right", "above", "left", "below")))
+    if sum(bool(thing.variants) for thing in things) > MOST_NAMES:
+        things = [replace(thing, variants=()) for thing in things]
+    return name_everything(things, drawn.references, x, y, frame, frame.size - 1)[0]

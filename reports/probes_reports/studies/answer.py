@@ -29,22 +29,27 @@ def lede(view: StudyView) -> Prose:
     """What the paper saw, and how it was measured again."""
     size = ", ".join(size_of(view.scale, view.paths))
     took = duration(known(view.timings.get("seconds")))
-    work = f"{count(view.points)} runs and computations" if view.points != 1 else "one run or computation"
     return prose(
         strong("In the paper: "),
         view.effect,
         strong(" Here: "),
-        f"{size}; {work}{f' in {took}' if took else ''}. "
+        f"{size}; {_work(view)}{f' in {took}' if took else ''}. "
         "A verdict is given by a rule, from the interval of the mean over the seeds.",
     )
+
+
+def _work(view: StudyView) -> str:
+    """What was done, such as "9 runs and 1 computation"."""
+    kinds = ((len(view.runs), "run"), (view.points - len(view.runs), "computation"))
+    return " and ".join(f"{count(number)} {name}{'s' if number > 1 else ''}" for number, name in kinds if number > 0)
 
 
 def warnings(view: StudyView) -> list[str]:
     """What a reader must know before the verdicts."""
     told = []
     if view.failed:
-        verb = "point failed" if len(view.failed) == 1 else "points failed"
-        told.append(f"{count(len(view.failed))} of {count(view.points)} {verb}: what needs them is missing below.")
+        points = "point" if view.points == 1 else "points"
+        told.append(f"{count(len(view.failed))} of {count(view.points)} {points} failed: what needs them is missing.")
     seeds = len(view.scale.get("seeds") or [])
     if seeds < FEWEST:
         told.append(f"A verdict needs {FEWEST} seeds; with {count(seeds)} the claims stay {OPEN}.")
@@ -64,8 +69,8 @@ def board_lede(view: BoardView) -> Prose:
     many = "study" if len(view.studies) == 1 else "studies"
     return prose(
         f"{count(len(view.studies))} {many}. Each claim is a statement of a paper, measured again over the seeds of "
-        "its study at a size that two cores finish in minutes. Its verdict is computed from a rule that is printed "
-        "beside it, and nothing is left out because it failed.",
+        "its study at a size that two cores finish in minutes. Its verdict is computed from a rule, whose "
+        "bounds are drawn beside it, and nothing is left out because it failed.",
     )
 
 
@@ -99,7 +104,7 @@ def _counted(claims: Sequence[ClaimView]) -> Prose:
         (unsure, ("is inconclusive", "are inconclusive"), strong),
     ):
         if number:
-            pieces.append(tone(f"{count(number)}{of if not pieces else ''} {one if number == 1 else many}"))
+            pieces.append(tone(f"{count(number)}{of if not pieces else ''}\u00a0{one if number == 1 else many}"))
     joined = [part for piece in pieces for part in (", ", piece)][1:]
     return prose(*joined, ".")
 

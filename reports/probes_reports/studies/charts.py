@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from probes_reports.figures.study_axis import COLOURS, Reference, shown
+from probes_reports.figures.study_axis import COLOURS, DASHES, SYMBOLS, shown
 from probes_reports.figures.study_bars import BarFigure, StudyBars, study_bars
 from probes_reports.figures.study_heat import HeatFigure, study_heat
 from probes_reports.figures.study_lines import LineFigure, StudyLine, named_beside, study_lines
+from probes_reports.figures.study_names import Reference
 from probes_reports.figures.study_scatter import ScatterFigure, StudyPoints, study_scatter
 from probes_reports.sections.section import Absent, Block, Cell, Column, Data, Key, Part, Plot, Section, Swatch, Table
 from probes_reports.studies.gallery import gallery
@@ -84,8 +85,7 @@ def _lines(chart: Mapping[str, Any], key: str) -> tuple[Part, ...]:
     )
     if not drawn.lines:
         return ()
-    shapes = tuple(_key(line.name, line.swatch, "dot" if line.points else "dash" if line.dashed else "line")
-                   for line in drawn.lines)  # fmt: skip
+    shapes = tuple(_key(line.name, line.swatch, _line_shape(line)) for line in drawn.lines)
     key_part = Key(shapes, narrow_only=named_beside(drawn))
     plot = Plot(
         key, study_lines(drawn), study_lines(drawn, narrow=True), _alt(chart, [line.name for line in drawn.lines])
@@ -131,7 +131,7 @@ def _heat(chart: Mapping[str, Any], key: str) -> tuple[Part, ...]:
         return ()
     low, high = drawn.ends
     scale = Scale(shown(low), shown(high), drawn.value_title, bool(np.isnan(drawn.levels).any()))
-    data = {
+    data: dict[str, Any] = {
         "row": np.repeat(rows, len(columns)).tolist(),
         "column": list(columns) * len(rows),
         "value": values.ravel(),
@@ -163,7 +163,7 @@ def _scatter(chart: Mapping[str, Any], key: str) -> tuple[Part, ...]:
     plot = Plot(
         key, study_scatter(drawn), study_scatter(drawn, narrow=True), _alt(chart, [s.name for s in shown_points])
     )
-    return (Key(tuple(_key(series.name, series.swatch, _point_shape(series)) for series in shown_points)), plot)
+    return (Key(tuple(_key(series.name, series.swatch, _point_shape(series.swatch)) for series in shown_points)), plot)
 
 
 def _table(chart: Mapping[str, Any], key: str) -> tuple[Part, ...]:
@@ -206,8 +206,16 @@ def _key(name: str, swatch: str, shape: Any) -> Swatch:
     return Swatch(name, TOKENS.get(swatch, swatch), shape)
 
 
-def _point_shape(series: StudyPoints) -> str:
-    return "diamond" if series.swatch in ("noisy", "2") else "area"
+def _line_shape(line: StudyLine) -> str:
+    if line.points:
+        return _point_shape(line.swatch)
+    if line.dashed:
+        return "dash"
+    return {"solid": "line", "2px,3px": "dot"}.get(DASHES.get(line.swatch, "solid"), "dash")
+
+
+def _point_shape(swatch: str) -> str:
+    return {"circle": "disc", "diamond": "diamond"}.get(SYMBOLS.get(swatch, "circle"), "area")
 
 
 def _references(chart: Mapping[str, Any]) -> tuple[Reference, ...]:

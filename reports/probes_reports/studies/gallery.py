@@ -29,10 +29,9 @@ class Picture:
 
 @dataclass(frozen=True)
 class GalleryRow:
-    """A picture and those that belong to it."""
+    """A picture, then those that belong to it."""
 
-    lead: Picture
-    others: tuple[Picture, ...]
+    pictures: tuple[Picture, ...]
 
 
 @dataclass(frozen=True)
@@ -54,13 +53,14 @@ def gallery(chart: Mapping[str, Any], key: str, *, images: bool) -> tuple[tuple[
         return (), "The pictures were left out of this page."
     pngs = [png for row in rows[:JUDGED] for png in (_png(entry) for entry in _entries(row)) if png is not None]
     ink = ink_of(pngs[:JUDGED])
-    shown, held = [], 0
+    shown: list[GalleryRow] = []
+    held = 0
     for row in rows:
-        lead, *others = (_picture(entry, ink.is_light) for entry in _entries(row))
-        held += sum(len(picture.image) for picture in (lead, *others))
+        pictures = tuple(_picture(entry, ink.is_light) for entry in _entries(row))
+        held += sum(len(picture.image) for picture in pictures)
         if held > MOST_BYTES and shown:
             break
-        shown.append(GalleryRow(lead, tuple(others)))
+        shown.append(GalleryRow(pictures))
     whole = Gallery(str(chart["lead_title"]), str(chart["others_title"]), tuple(shown), ink.is_grey)
     block = Block("study_gallery.html.j2", whole)
     if len(shown) == len(rows):

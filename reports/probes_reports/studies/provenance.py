@@ -41,13 +41,12 @@ def limits(view: StudyView) -> Section:
 def failures(view: StudyView) -> Section:
     """Which points failed, and why."""
     rows = tuple((Cell(prose(point)), Cell(prose(error))) for point, error in view.failed)
-    verb = "point" if len(view.failed) == 1 else "points"
     return Section(
         key="failed",
         title="What failed",
         question="What failed?",
         answer=prose(
-            f"{count(len(view.failed))} of {count(view.points)} {verb}.",
+            f"{count(len(view.failed))} of {count(view.points)} {'point' if view.points == 1 else 'points'}.",
             muted(" The same command tries them again, and nothing else."),
         ),
         parts=(Table((Column("point"), Column("reason")), rows, "Points that failed, and why."),),

@@ -51,7 +51,7 @@ def render(folder: Path, target: Path, *, paths: bool = True) -> str:
 def _line(place: int, study: BoardStudy, folder: Path, target: Path) -> BoardLine:
     key = f"study-{place}"
     held = tally(study.claims)[VERDICTS[0]]
-    told = "failed" if study.error else f"{count(held)} of {count(len(study.claims))}"
+    told = f"{count(held)} of {count(len(study.claims))}" if study.claims else "failed" if study.error else "no claim"
     page = link(folder / study.page, target) if study.page else ""
     return BoardLine(key, study, claim_lines(study.claims, key), told, page)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from probes_reports.studies.view import ClaimView
 __all__ = ["Bound", "Strip", "measured", "strip"]
 
 ROOM = 0.1  # of the span, left free at both ends
+MOST_DIGITS = 5  # behind the point
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,16 @@ def strip(claim: ClaimView) -> Strip | None:
 
 
 def measured(claim: ClaimView) -> str:
-    """Mean ± sd, or why there is none."""
+    """Mean ± sd, or why there is none: two digits of an sd that begins with 1 or 2, else one, and the mean as far."""
     if claim.mean is None:
         return "no value"
-    return shown(claim.mean) if claim.sd is None else f"{shown(claim.mean)} ± {claim.sd:.2g}"
+    if not claim.sd:
+        return shown(claim.mean) if claim.sd is None else f"{shown(claim.mean)} ± 0"
+    power = math.floor(math.log10(claim.sd))
+    digits = (0 if claim.sd / 10**power >= 2.95 else 1) - power
+    if digits > MOST_DIGITS:
+        return f"{shown(claim.mean)} ± {claim.sd:.1g}"
+    return f"{claim.mean:,.{max(digits, 0)}f} ± {claim.sd:,.{max(digits, 0)}f}"
 
 
 def _bounds(least: float | None, most: float | None, at: Callable[[float], float]) -> tuple[Bound, ...]:

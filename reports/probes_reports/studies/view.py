@@ -145,8 +145,12 @@ def duration(seconds: float | None) -> str:
         return ""
     whole = max(0, round(seconds))
     if whole < 60:
-        return f"{whole} s"
-    return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
+        return f"{whole}\u00a0s"
+    return (
+        f"{whole // 60}\u00a0min {whole % 60}\u00a0s"
+        if whole < 3600
+        else f"{whole // 3600}\u00a0h {whole % 3600 // 60}\u00a0min"
+    )
 
 
 def size_of(scale: Mapping[str, Any], paths: bool) -> tuple[str, ...]:
@@ -179,13 +183,19 @@ def _claims(found: Sequence[Mapping[str, Any]]) -> tuple[ClaimView, ...]:
 def _claim(claim: Mapping[str, Any]) -> ClaimView:
     measured, bounds = claim["measured"], list(claim["bounds"])
     low, high = (known(bound) for bound in bounds)
-    words = ("statement", "source", "quantity", "rule", "published")
     return ClaimView(
-        **{name: str(claim[name]) for name in words},
+        statement=str(claim["statement"]),
+        source=str(claim["source"]),
+        quantity=str(claim["quantity"]),
+        rule=str(claim["rule"]),
+        published=str(claim["published"]),
         seen=str(claim.get("seen") or ""),
         verdict=claim["verdict"] if claim["verdict"] in VERDICTS else OPEN,
         bounds=(low, high),
-        **{name: known(measured.get(name)) for name in ("mean", "sd", "low", "high")},
+        mean=known(measured.get("mean")),
+        sd=known(measured.get("sd")),
+        low=known(measured.get("low")),
+        high=known(measured.get("high")),
         values=tuple(known(value) for value in measured["values"]),
     )
 
