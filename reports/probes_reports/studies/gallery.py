@@ -16,6 +16,7 @@ __all__ = ["Gallery", "GalleryRow", "Picture", "gallery"]
 
 START = "data:image/png;base64,"
 MOST_BYTES = 3_000_000  # of all pictures of a gallery
+MOST_OTHERS = 24  # pictures of a row, beside the first
 JUDGED = 50  # pictures by which all are judged
 
 
@@ -65,11 +66,14 @@ def gallery(chart: Mapping[str, Any], key: str, *, images: bool) -> tuple[tuple[
     block = Block("study_gallery.html.j2", whole)
     if len(shown) == len(rows):
         return (block,), ""
-    return (block, Caption(prose(f"The first {count(len(shown))} of {count(len(rows))} rows."))), ""
+    return (
+        block,
+        Caption(prose(f"{count(len(shown))} of {count(len(rows))} rows: the others are too large for a page.")),
+    ), ""
 
 
 def _entries(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [row["lead"], *row["others"]]
+    return [row["lead"], *row["others"][:MOST_OTHERS]]
 
 
 def _picture(entry: Mapping[str, Any], is_light: bool) -> Picture:

@@ -1,7 +1,7 @@
 """Writes studies and scoreboards with every kind of chart and every edge, without any training."""
 
 import io
-import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -124,17 +124,6 @@ def study(name="patterns", **changes):
     }
 
 
-@pytest.fixture
-def write(tmp_path):
-    """Writes a study, and returns its folder."""
-
-    def make(name="patterns", **changes):
-        write_json(tmp_path / name / "study.json", study(name, **changes))
-        return tmp_path / name
-
-    return make
-
-
 def everything(name="everything"):
     """A study with all of it."""
     return study(
@@ -151,33 +140,51 @@ def everything(name="everything"):
     )
 
 
-def board(claims=None, **changes):
+def board():
     """What scoreboard.json holds: a study with every edge, one that failed, and an incomplete one without claims."""
-    told = [one.to_dict() for one in (every_claim() if claims is None else claims)]
-    whole = {"question": "Is it so?", "source": "A 2017", "error": None, "scale": study()["scale"],
-             "timings": {"seconds": 61.0}}  # fmt: skip
+    whole = {
+        "question": "Is it so?",
+        "source": "A 2017",
+        "error": None,
+        "scale": study()["scale"],
+        "timings": {"seconds": 61.0},
+    }
+    claims = [one.to_dict() for one in every_claim()]
     studies = [
         {**whole, "name": "patterns", "page": "patterns/report.html", "title": "Patterns first", "status": "complete",
-         "claims": told},
+         "claims": claims},
         {"name": "lost", "page": "lost/report.html", "status": "failed", "claims": [],
          "error": f"no point of /home/secret could be carried out {HOSTILE}"},
         {**whole, "name": "thin", "page": "thin/report.html", "title": f"Thin {HOSTILE}", "status": "incomplete",
          "claims": []},
     ]  # fmt: skip
-    return {"kind": "scoreboard", "studies": studies, "verdicts": {}, **changes}
+    return {"kind": "scoreboard", "studies": studies, "verdicts": {}}
+
+
+@pytest.fixture(scope="session")
+def made():
+    """What the tests of these pages are made of: claim, every_claim, every_chart, study, everything, board, png."""
+    return SimpleNamespace(
+        HOSTILE=HOSTILE, claim=claim, every_claim=every_claim, every_chart=every_chart, study=study,
+        everything=everything, board=board, png=png,
+    )  # fmt: skip
 
 
 @pytest.fixture
-def write_board(tmp_path):
-    """Writes a scoreboard, and returns its folder."""
+def write(tmp_path):
+    """Writes a study, and returns its folder."""
 
-    def make(**settings):
-        write_json(tmp_path / "scoreboard.json", board(**settings))
-        return tmp_path
+    def to_folder(name="patterns", **changes):
+        write_json(tmp_path / name / "study.json", study(name, **changes))
+        return tmp_path / name
 
-    return make
+    return to_folder
 
 
-def load(folder, name="study.json"):
-    """The JSON of a folder."""
-    return json.loads((folder / name).read_text(encoding="utf-8"))
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory):
+    """A folder with a scoreboard, and in it the folder `everything` of a study with every edge."""
+    folder = tmp_path_factory.mktemp("studies")
+    write_json(folder / "everything" / "study.json", everything())
+    write_json(folder / "scoreboard.json", board())
+    return folder
