@@ -72,8 +72,13 @@ def bench(monkeypatch, tmp_path):
 
 @pytest.fixture
 def study(probe, bench):
-    """Calls `probe study` with one worker."""
-    return lambda *words: probe("study", *words, "--workers", "1")
+    """Calls `probe study` with one worker, and three seeds unless told otherwise."""
+
+    def call(*words):
+        seeds = () if "--seeds" in words else ("--seeds", "0-2")
+        return probe("study", *words, *seeds, "--workers", "1")
+
+    return call
 
 
 def test_prints_the_folder_and_says_each_verdict(study, bench, tmp_path):

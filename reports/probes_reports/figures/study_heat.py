@@ -18,7 +18,7 @@ __all__ = ["HEAT_STOPS", "HeatFigure", "study_heat"]
 # from little to much: away from the page in both themes
 HEAT_STOPS = ("other_area", "series_4")
 CELL = 40  # px of height
-WIDEST = 30  # px of a cell below which it holds no number
+SMALLEST = 18  # px of height of a cell below which it holds no number
 MIDDLE = 0.65  # of the scale, from which numbers are printed in the colour of the page
 
 
@@ -56,8 +56,7 @@ def study_heat(drawn: HeatFigure, *, narrow: bool = False) -> go.Figure:
         drawn: at least one value.
         narrow: the layout of a phone.
     """
-    longest = 16 if narrow else 34
-    names = [wrapped(name, longest) for name in drawn.rows]
+    names = [wrapped(name, 16 if narrow else 34) for name in drawn.rows]
     left = 16 + 7 * max((len(line) for name in names for line in name.split("<br>")), default=4)
     width = (NARROW_WIDTH if narrow else WIDE_WIDTH) - left - 8
     slot = width / max(len(drawn.columns), 1)
@@ -74,8 +73,10 @@ def study_heat(drawn: HeatFigure, *, narrow: bool = False) -> go.Figure:
     figure.add_trace(_cells(drawn, low, high if high > low else low + 1))
     title = {"xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
     labels = [annotation(wrapped(drawn.y_title, 46), 0, 1, LIGHT.ink_3, xshift=2 - left, yshift=6, **title)]
-    if slot >= WIDEST and cell >= 18:
-        labels += _numbers(drawn, low, high, 11 if slot < 46 else 13)
+    size = 11 if slot < 46 else 13
+    longest = max(len(shown(float(value))) for value in drawn.values.flat if math.isfinite(value))
+    if 0.6 * size * longest + 4 <= slot and cell >= SMALLEST:
+        labels += _numbers(drawn, low, high, size)
     return figure.update_layout(annotations=labels)
 
 

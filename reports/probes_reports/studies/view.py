@@ -208,7 +208,7 @@ def _board_study(study: Mapping[str, Any], paths: bool) -> BoardStudy:
         name=name,
         title=str(study.get("title") or name),
         question=str(study.get("question") or name),
-        source=str(study.get("source") or ""),
+        source=str(study.get("source") or "").partition(", http")[0],
         error=_without_paths(str(study["error"]), paths) if failed else "",
         incomplete=not failed and study.get("status") != "complete",
         size=", ".join(size_of(study["scale"], paths)) if study.get("scale") else "",

@@ -177,6 +177,16 @@ def test_a_matrix_shows_each_number_and_leaves_gaps():
     assert "&lt;b&gt;, c<br>value: 1" in figure.data[0].text[1][0]
 
 
+def test_numbers_that_do_not_fit_their_cells_are_left_to_the_tooltip():
+    values = np.full((10, 10), 0.00123)
+    names = tuple(str(number) for number in range(10))
+    drawn = HeatFigure("x", "y", "value", names, names, values)
+
+    assert "0.00123" in texts(study_heat(drawn))
+    assert "0.00123" not in texts(study_heat(drawn, narrow=True))
+    assert "0.00123" in study_heat(drawn, narrow=True).data[0].text[0][0]
+
+
 def test_points_are_named_where_there_is_room():
     points = StudyPoints(
         "dropout", np.array([0.1, 0.9, NAN]), np.array([0.5, 0.6, 0.7]), ("0", "<b>", "lost"), "2", True
