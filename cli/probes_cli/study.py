@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from probes.errors import ProbeError, unknown_name
+from probes.errors import ConfigError, ProbeError, unknown_name
 from probes.studies import STUDIES
 from probes_cli.exits import interrupt_code
 from probes_cli.options import SEEDS, SectionedCommand, option
@@ -62,8 +62,12 @@ def command(
     What is finished already is not done again; `probe list studies` names them."""
     if name not in (*STUDIES, ALL):
         raise unknown_name("study", name, (*STUDIES, ALL))
-    from probes.studies import Scale
+    from probes.studies import BACKENDS, Scale
 
+    if backend not in BACKENDS:
+        raise unknown_name("backend", backend, BACKENDS)
+    if workers is not None and workers < 1:
+        raise ConfigError(f"--workers must be at least 1, got {workers}.")
     scale = Scale(quick=quick, seeds=seeds or (), dataset=dataset, subset=subset)
     settings = {"backend": backend, "workers": os.cpu_count() or 1 if workers is None else workers}
     teller = _Teller(quiet)
@@ -150,7 +154,7 @@ def _verdicts(content: dict[str, Any]) -> list[str]:
     rows = [(claim["verdict"], claim["statement"], _measured(claim["measured"])) for claim in content["claims"]]
     failed = content["failed"]
     lines = [f"{len(failed)} of {content['timings']['points']} points failed: see study.json."] if failed else []
-    return [columns(rows), *lines]
+    return [columns(rows) if rows else "No claim could be judged.", *lines]
 
 
 def _measured(measured: dict[str, Any]) -> str:
