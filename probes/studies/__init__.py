@@ -28,6 +28,8 @@ __all__ = [
 
 # name -> what it asks, for `probe list studies`; the file has the same name, with _ for -
 STUDIES: dict[str, str] = {
+    "first-epoch": "Are some examples easy for every network after one epoch? (Arpit et al. 2017)",
+    "memorization": "Which examples are memorized, and whom does that help? (Feldman and Zhang 2020)",
     "patterns-first": "Does a network learn the pattern before it memorizes the noise? (Arpit et al. 2017)",
 }
 
