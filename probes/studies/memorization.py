@@ -21,7 +21,7 @@ from probes.studies.study import Findings, Study
 from probes.studies.subset_models import INSIDE, SubsetAnswers, train_on_subsets
 from probes.training import TrainConfig
 
-__all__ = ["STUDY"]
+__all__ = ["STUDY", "Measured"]
 
 SOURCE = "Feldman and Zhang 2020, sections 2 and 3"
 NOISE, EPOCHS = 0.4, 100
@@ -66,8 +66,15 @@ def _one_run(scale: Scale, seed: int) -> TrainConfig:
     return scale.config(noise=NOISE, width=256, depth=1, epochs=scale.pick(60, 30), seed=seed, split_seed=seed)
 
 
-class _Measured:
-    """Memorization and influence at one seed."""
+class Measured:
+    """Memorization and influence at one seed.
+
+    Args:
+        seed: of split, noise and subsets.
+        answers: of the models.
+        data: that they were trained on.
+        run: of one network on all of it; None where it is not there.
+    """
 
     def __init__(self, seed: int, answers: SubsetAnswers, data: Dataset, run: Run | None) -> None:
         self.seed, self.answers, self.data, self.run = seed, answers, data, run
@@ -123,14 +130,14 @@ def _find(results: Results, scale: Scale) -> Findings:
         if parts:
             data = noisy_data(scale.dataset, scale.subset, {"uniform_all": NOISE}, seed)
             run = results.run(f"run-seed{seed}")
-            found.append(_Measured(seed, SubsetAnswers.from_dicts(parts), data, run))
+            found.append(Measured(seed, SubsetAnswers.from_dicts(parts), data, run))
     charts: list[Chart] = []
     if found:
         charts = [_histogram(found), _pairs_chart(found[0]), _table(found), _score_table(found)]
     return Findings(_claims(found), charts, _notes(found))
 
 
-def _claims(found: Sequence[_Measured]) -> list[Claim]:
+def _claims(found: Sequence[Measured]) -> list[Claim]:
     def claim(
         id: str,
         statement: str,
@@ -197,7 +204,7 @@ def _claims(found: Sequence[_Measured]) -> list[Claim]:
     ]
 
 
-def _pairs_words(found: Sequence[_Measured]) -> str:
+def _pairs_words(found: Sequence[Measured]) -> str:
     words = (
         f"{one.pairs(one.influence.value):,} of {len(one.answers):,} models at seed {one.seed} "
         f"({one.pairs(one.chance):,} by chance)"
@@ -206,11 +213,11 @@ def _pairs_words(found: Sequence[_Measured]) -> str:
     return f"Pairs: {', '.join(words)}. With fewer models chance gives more."
 
 
-def _histogram(found: Sequence[_Measured]) -> BarChart:
+def _histogram(found: Sequence[Measured]) -> BarChart:
     edges = np.linspace(0, 1, 11)
     names = ["below 0", *(f"{low:.1f}–{low + 0.1:.1f}" for low in edges[:-1])]
 
-    def shares(one: _Measured, is_noisy: bool) -> np.ndarray:
+    def shares(one: Measured, is_noisy: bool) -> np.ndarray:
         values = one.value[one.noisy == is_noisy]
         counts = np.histogram(values, bins=[-np.inf, *edges[:-1], np.inf])[0]
         return np.asarray(counts / max(len(values), 1))
@@ -235,7 +242,7 @@ def _histogram(found: Sequence[_Measured]) -> BarChart:
     )
 
 
-def _pairs_chart(one: _Measured) -> LineChart:
+def _pairs_chart(one: Measured) -> LineChart:
     thresholds = np.round(np.arange(0.05, 0.61, 0.025), 3)
 
     def counts(influence: np.ndarray) -> list[float]:
@@ -259,7 +266,7 @@ def _pairs_chart(one: _Measured) -> LineChart:
     )
 
 
-def _table(found: Sequence[_Measured]) -> Table:
+def _table(found: Sequence[Measured]) -> Table:
     rows = [
         [
             str(one.seed),
@@ -291,7 +298,7 @@ def _table(found: Sequence[_Measured]) -> Table:
     return Table("numbers", "The numbers", "MNIST: 35 pairs from 4,000 models, clean labels.", ours, header, rows)
 
 
-def _score_table(found: Sequence[_Measured]) -> Table:
+def _score_table(found: Sequence[Measured]) -> Table:
     """How well memorization, and cheaper scores, tell noisy examples from clean ones; and how alike they rank."""
     columns: dict[str, list[tuple[float, float]]] = {}
     for one in found:
@@ -313,7 +320,7 @@ def _score_table(found: Sequence[_Measured]) -> Table:
     )
 
 
-def _scores(one: _Measured) -> Mapping[str, np.ndarray]:
+def _scores(one: Measured) -> Mapping[str, np.ndarray]:
     """High is suspicious."""
     result = {"memorization": one.value, "wrong without having seen it": one.outside_error}
     if one.run is not None:
@@ -338,7 +345,7 @@ def _spearman(values: np.ndarray, others: np.ndarray) -> float:
     return float(spearmanr(values[known], others[known]).statistic)
 
 
-def _notes(found: Sequence[_Measured]) -> list[str]:
+def _notes(found: Sequence[Measured]) -> list[str]:
     models = " / ".join(f"{len(one.answers):,}" for one in found)
     return [
         f"Networks 64-256-10 on random {INSIDE:.0%} of the training set, {EPOCHS} epochs, lr 0.05, batches of 64, "
