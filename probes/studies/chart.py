@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,14 +14,20 @@ __all__ = [
     "BarChart",
     "Bars",
     "Chart",
+    "Gallery",
+    "GalleryRow",
     "HeatMap",
     "Line",
     "LineChart",
     "Mark",
+    "Picture",
+    "Points",
+    "ScatterChart",
     "Swatch",
     "Table",
     "band",
     "cell",
+    "picture",
     "swatch",
 ]
 
@@ -171,7 +178,87 @@ class Table(_Drawn):
     rows: Sequence[Sequence[Any]]
 
 
-Chart = LineChart | BarChart | HeatMap | Table
+@dataclass(frozen=True)
+class Points:
+    """Points of one colour.
+
+    Attributes:
+        name: of the series, as the reader sees it.
+        x: positions; NaN leaves a point out.
+        y: values; NaN leaves a point out.
+        labels: a name beside each point, such as a strength; empty without.
+        swatch: colour.
+        joined: a line from point to point, in their order.
+    """
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+    labels: Sequence[str] = ()
+    swatch: Swatch = "1"
+    joined: bool = False
+
+
+@dataclass(frozen=True)
+class ScatterChart(_Drawn):
+    """One quantity against another.
+
+    Attributes:
+        points: see `Points`.
+        marks: see `Mark`.
+        percent_x: the positions are shares in [0, 1], shown in percent.
+        percent_y: the values are.
+    """
+
+    kind: ClassVar[str] = "scatter"
+    x_title: str
+    y_title: str
+    points: Sequence[Points]
+    marks: Sequence[Mark] = ()
+    log_x: bool = False
+    log_y: bool = False
+    percent_x: bool = False
+    percent_y: bool = False
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A small picture and what stands below it; see `picture`.
+
+    Attributes:
+        image: a PNG as `data:image/png;base64,...`.
+        caption: a few words.
+    """
+
+    image: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class GalleryRow:
+    """A picture, and those that belong to it."""
+
+    lead: Picture
+    others: Sequence[Picture]
+
+
+@dataclass(frozen=True)
+class Gallery(_Drawn):
+    """Pictures in rows, such as memorized training images with the test images that they carry.
+
+    Attributes:
+        lead_title: what the first picture of a row is.
+        others_title: what the others are.
+        rows: the most telling first.
+    """
+
+    kind: ClassVar[str] = "gallery"
+    lead_title: str
+    others_title: str
+    rows: Sequence[GalleryRow]
+
+
+Chart = LineChart | BarChart | HeatMap | Table | ScatterChart | Gallery
 
 
 def band(name: str, x: Sequence[float], curves: Sequence[Any], *, swatch: Swatch = "1", dashed: bool = False) -> Line:
@@ -200,6 +287,11 @@ def cell(values: Sequence[float], digits: int = 3) -> str:
         return "–"
     mean = f"{np.mean(values):.{digits}f}"
     return mean if len(values) == 1 else f"{mean} ± {np.std(values, ddof=1):.{digits}f}"
+
+
+def picture(png: bytes, caption: str) -> Picture:
+    """A picture out of the bytes of a PNG, such as `probes.runs.thumbnails.encode_png` gives."""
+    return Picture(f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}", caption)
 
 
 def swatch(place: int) -> Swatch:
