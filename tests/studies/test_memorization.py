@@ -7,7 +7,8 @@ import pytest
 
 from probes.data import load_dataset
 from probes.studies import Scale, get_study
-from probes.studies.memorization import STUDY, Measured
+from probes.studies.measured_memorization import Measured
+from probes.studies.memorization import STUDY
 from probes.studies.noisy_data import noisy_data
 from probes.studies.subset_models import SubsetAnswers
 
