@@ -169,6 +169,7 @@ def _claims(found: Mapping[str, Sequence[_Errors]], runs: int) -> list[Claim]:
             f"overdispersion over {runs} runs, random inputs (1: all examples alike)",
             at_most(8.0),
             spread["randX"],
+            f"The errors of two runs correlate by {cell([errors.correlation for errors in found['randX']])}.",
         ),
         claim(
             "easy-examples",

@@ -11,9 +11,10 @@ from probes.runs.run import Run
 from probes.scores.subset_influence import Difference, influence_by_subsets, memorization_by_subsets
 from probes.studies.subset_models import SubsetAnswers
 
-__all__ = ["INFLUENTIAL", "MEMORIZED", "Measured"]
+__all__ = ["INFLUENTIAL", "MEMORIZED", "SURE", "Measured"]
 
 MEMORIZED, INFLUENTIAL = 0.25, 0.15  # the thresholds of Feldman and Zhang
+SURE = 5.0  # standard errors: chance gives less than one of 280,000 pairs where there are models enough
 
 
 class Measured:
@@ -43,9 +44,9 @@ class Measured:
         return influence_by_subsets(self.answers.inside, self.answers.test)
 
     @cached_property
-    def chance(self) -> np.ndarray:
+    def chance(self) -> Difference:
         """The same with each model's answers taken from the next one: what chance alone makes of no influence."""
-        return influence_by_subsets(self.answers.inside, np.roll(self.answers.test, 1, axis=0)).value
+        return influence_by_subsets(self.answers.inside, np.roll(self.answers.test, 1, axis=0))
 
     @property
     def memorized(self) -> np.ndarray:
@@ -55,6 +56,11 @@ class Measured:
     def pairs(self, influence: np.ndarray, threshold: float = INFLUENTIAL) -> int:
         """Pairs of a memorized training example and a test example with at least this influence."""
         return int((influence[self.memorized] >= threshold).sum())
+
+    def sure(self, influence: Difference) -> np.ndarray:
+        """bool, (N, M): pairs above both thresholds whose influence is hardly chance, by its standard error."""
+        known = (influence.value >= INFLUENTIAL) & (influence.value >= SURE * influence.error)
+        return np.asarray(known & self.memorized[:, None])
 
     @property
     def gap(self) -> float:

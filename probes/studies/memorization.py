@@ -107,7 +107,7 @@ def _claims(found: Sequence[Measured]) -> list[Claim]:
             "Some memorized training examples carry particular test examples.",
             f"pairs of memorization >= {MEMORIZED} and influence >= {INFLUENTIAL}, less those that chance alone gives",
             at_least(1.0),
-            [float(one.pairs(one.influence.value) - one.pairs(one.chance)) for one in found],
+            [float(one.pairs(one.influence.value) - one.pairs(one.chance.value)) for one in found],
             _pairs_words(found),
             "35 pairs on MNIST, 1,015 on CIFAR-100, 1,641 on ImageNet, clean labels (a transcription of the paper)",
         ),
@@ -139,7 +139,7 @@ def _claims(found: Sequence[Measured]) -> list[Claim]:
 def _pairs_words(found: Sequence[Measured]) -> str:
     words = (
         f"{one.pairs(one.influence.value):,} of {len(one.answers):,} models at seed {one.seed} "
-        f"({one.pairs(one.chance):,} by chance)"
+        f"({one.pairs(one.chance.value):,} by chance)"
         for one in found
     )
     return f"Pairs: {', '.join(words)}. With fewer models chance gives more."

@@ -24,7 +24,7 @@ from probes.studies.chart import (
     cell,
     picture,
 )
-from probes.studies.measured_memorization import INFLUENTIAL, MEMORIZED, Measured
+from probes.studies.measured_memorization import INFLUENTIAL, MEMORIZED, SURE, Measured
 
 __all__ = ["memorization_charts"]
 
@@ -87,13 +87,13 @@ def _pairs_chart(one: Measured) -> LineChart:
         "pairs",
         "How many test examples does a memorized training example carry?",
         "Few pairs have a high influence, and they look alike: a rare training example and its like in the test set.",
-        f"At {INFLUENTIAL} there are {one.pairs(one.influence.value):,} pairs, {one.pairs(one.chance):,} where every "
-        f"model is given another's answers; {len(one.answers):,} models, seed {one.seed}.",
+        f"At {INFLUENTIAL} there are {one.pairs(one.influence.value):,} pairs, {one.pairs(one.chance.value):,} where "
+        f"every model is given another's answers; {len(one.answers):,} models, seed {one.seed}.",
         "influence of at least",
         f"pairs with memorization of at least {MEMORIZED}",
         [
             Line("measured", thresholds.tolist(), counts(one.influence.value), swatch="1"),
-            Line("by chance", thresholds.tolist(), counts(one.chance), swatch="other", dashed=True),
+            Line("by chance", thresholds.tolist(), counts(one.chance.value), swatch="other", dashed=True),
         ],
         [Mark("x", INFLUENTIAL, "the paper's threshold")],
         log_y=True,
@@ -110,7 +110,8 @@ def _table(found: Sequence[Measured]) -> Table:
             f"{np.nanmean(one.memorization.error):.3f}",
             f"{one.memorized[~one.noisy].mean():.3f}",
             f"{one.memorized[one.noisy].mean():.3f}",
-            f"{one.pairs(one.influence.value):,} ({one.pairs(one.chance):,})",
+            f"{one.pairs(one.influence.value):,} ({one.pairs(one.chance.value):,})",
+            f"{one.sure(one.influence).sum():,} ({one.sure(one.chance).sum():,})",
             f"{one.pairs(-one.influence.value):,}",
             f"{one.answers.test.mean():.3f}",
         ]
@@ -125,6 +126,7 @@ def _table(found: Sequence[Measured]) -> Table:
         f"clean ≥ {MEMORIZED}",
         f"noisy ≥ {MEMORIZED}",
         f"pairs ≥ {INFLUENTIAL} (by chance)",
+        f"beyond {SURE:g} errors (by chance)",
         f"pairs ≤ -{INFLUENTIAL}",
         "test accuracy",
     ]
@@ -183,21 +185,21 @@ def _gallery(one: Measured) -> list[Gallery]:
     """The most memorized training images that carry a test image; nothing where examples are no images."""
     if one.data.kind != "image":
         return []
-    strong = one.influence.value >= INFLUENTIAL
-    carrying = np.flatnonzero(one.memorized & strong.any(1))
+    carrying = np.flatnonzero(one.sure(one.influence).any(1))
     order = carrying[np.argsort(-one.value[carrying], kind="stable")][:ROWS]
     rows = [
         GalleryRow(_training_image(one, index), [_test_image(one, index, test) for test in _carried(one, index)])
         for index in order.tolist()
     ]
-    noisy = int(one.noisy[carrying].sum())
+    sure, noisy = one.sure(one.influence).sum(), one.noisy[carrying].sum()
     return [
         Gallery(
             "carried",
             "Which test images do memorized training images carry?",
             "Pairs look alike: rare training images and test images of the same rare kind.",
-            f"Of {len(carrying):,} memorized training images that carry a test image, {noisy:,} have a wrong label. "
-            f"Shown: the {len(rows)} most memorized, seed {one.seed}. Some pairs are chance, as the figure above says.",
+            f"{sure:,} pairs lie beyond {SURE:g} standard errors, {one.sure(one.chance).sum():,} by chance; of the "
+            f"{len(carrying):,} training images in them {noisy:,} have a wrong label. Shown: the {len(rows)} most "
+            f"memorized, seed {one.seed}.",
             "training image",
             "test images that it carries, most influenced first",
             rows,
@@ -207,9 +209,9 @@ def _gallery(one: Measured) -> list[Gallery]:
 
 def _carried(one: Measured, index: int) -> list[int]:
     """Test images that a training image carries, the most influenced first."""
-    influence = one.influence.value[index]
+    influence, sure = one.influence.value[index], one.sure(one.influence)[index]
     found: list[int] = np.argsort(-influence, kind="stable")[:OTHERS].tolist()
-    return [test for test in found if influence[test] >= INFLUENTIAL]
+    return [test for test in found if sure[test]]
 
 
 def _training_image(one: Measured, index: int) -> Picture:

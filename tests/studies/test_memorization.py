@@ -66,7 +66,8 @@ def test_only_what_a_memorized_example_carries_is_a_pair(scale):
     noisy, clean = np.argmax(data.noisy), np.argmin(data.noisy)
     assert (found.influence.value[noisy, 0], found.influence.value[clean, 1]) == (1.0, 1.0)
     assert found.pairs(found.influence.value, 0.9) == 1
-    assert found.pairs(found.chance, 0.9) == 0
+    assert found.sure(found.influence)[:, :2].nonzero() == (noisy, 0)
+    assert found.pairs(found.chance.value, 0.9) == 0
 
 
 def test_every_claim_is_there_whatever_is_missing(scale):
