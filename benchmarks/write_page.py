@@ -1,6 +1,6 @@
 """Write docs/performance.md from the measurements in benchmarks/results.
 
-for name in tracker training signals attributions; do
+for name in tracker training signals attributions ensemble; do
     python benchmarks/$name.py --json > benchmarks/results/$name.json
 done
 python benchmarks/write_page.py
@@ -101,6 +101,17 @@ One measurement of the probe `attributions` on its default panel of 32 digits, i
 default MLP on digits.
 """,
         ("both_", "saliency_"),
+    ),
+    (
+        "ensemble",
+        "Many small networks at once",
+        """\
+`probes.training.ensemble.train_ensemble`, which studies use where a claim needs hundreds of networks, against the least
+a loop over tensors can do for one network after another. Digits, each network with its own 980 examples, start and
+order; batches of 64, one thread per process; 24 networks together. All times are per network. The larger the network,
+the less there is to gain: more of the time alone is then spent in products already.
+""",
+        ("alone_",),
     ),
 )
 END = """\
