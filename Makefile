@@ -27,7 +27,7 @@ lint: $(READY)
 
 bench: $(READY)  ## ratios against named rivals
 	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[bench]"
-	for name in tracker signals attributions training gradient_norms probing; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+	for name in tracker signals attributions training gradient_norms probing ensemble; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,6 +1,6 @@
 """Write docs/performance.md, and the part on planting in docs/audit.md, from the measurements in benchmarks/results.
 
-for name in tracker training signals attributions; do
+for name in tracker training signals attributions ensemble; do
     python benchmarks/$name.py --json > benchmarks/results/$name.json
 done
 python benchmarks/run_cost.py --write
@@ -117,6 +117,17 @@ machine that others used, too; the processor time is the run's own. Memory is th
 most of which is PyTorch itself.
 """,
         ("digits_", "fashion_", "torch_memory"),
+    ),
+    (
+        "ensemble",
+        "Many small networks at once",
+        """\
+`probes.training.ensemble.train_ensemble`, which studies use where a claim needs hundreds of networks, against the least
+a loop over tensors can do for one network after another. Digits, each network with its own 980 examples, start and
+order; batches of 64, one thread per process; 24 networks together. All times are per network. The larger the network,
+the less there is to gain: more of the time alone is then spent in products already.
+""",
+        ("alone_",),
     ),
 )
 END = """\

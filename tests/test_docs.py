@@ -15,7 +15,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # With the slow tests: `make test-all`.
-_LONG = ("audit", "command-line", "data", "distributed", "format", "probes", "scores", "summary", "transformers")
+_LONG = (
+    *("audit", "command-line", "data", "distributed", "format", "probes", "scores", "studies", "summary"),
+    "transformers",
+)
 LONG = {f"{name}.md" for name in _LONG}
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")

@@ -73,6 +73,8 @@ def modules_after(code: str) -> set[str]:
         ("probes.probing", HEAVY),
         ("probes.training", HEAVY),
         ("probes.scores.catalogue", HEAVY),
+        ("probes.studies", HEAVY),
+        ("probes.studies.folder", HEAVY),
     ],
 )
 def test_importing_a_module_loads_nothing_heavy(module, unwanted):
@@ -193,10 +195,10 @@ def test_each_package_keeps_to_its_own_work(package):
 
 
 def test_reports_never_train():
-    """They read saved runs and audits: nothing that records, measures or trains."""
+    """They read saved runs, audits and studies: nothing that records, measures or trains."""
     active = MAY_IMPORT.keys() - {"errors", "scores", "data", "runs"}
     maps = "probes.probing.map_summaries"  # pure functions of the frames that a run holds
-    readers = {"probes.audit.open_audit", f"{maps}.summarize_maps", f"{maps}.maps_by_group"}
+    readers = {"probes.audit.open_audit", f"{maps}.summarize_maps", f"{maps}.maps_by_group", "probes.studies.read_json"}
 
     assert imports_in("probes_reports", lambda name: room_of(name) in active and name not in readers) == {}
 

@@ -92,6 +92,12 @@ def _probes() -> Rows:
     return _described(PROBES)
 
 
+def _studies() -> Rows:
+    from probes.studies import STUDIES
+
+    return _described(STUDIES)
+
+
 def _described(names: dict[str, str]) -> Rows:
     return [{"name": name, "meaning": meaning} for name, meaning in names.items()]
 
@@ -103,6 +109,7 @@ TOPICS: dict[str, tuple[Callable[[], Rows], tuple[str, ...]]] = {  # and the col
     "noise-kinds": (_noise_kinds, ("name", "meaning")),
     "scores": (_scores, ("name", "direction", "meaning")),
     "probes": (_probes, ("name", "meaning")),
+    "studies": (_studies, ("name", "meaning")),
 }
 
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "audit": "probes_cli.audit",
     "measure": "probes_cli.measure",
     "import": "probes_cli.import_",
+    "study": "probes_cli.study",
     "list": "probes_cli.list",
 }
 

@@ -18,6 +18,7 @@ Examples:
   probe report runs/mine --out mine.html --no-images
   probe report runs/before runs/after   side by side: runs/comparison-before-after.html
   probe report audit/mine               the review page of an audit
+  probe report studies/patterns-first   the page of a study; of studies/ the scoreboard
 """
 WHERE = "report.html in the run folder, of several runs/comparison-A-B.html"
 

@@ -24,12 +24,12 @@ def build(
     paths: bool = True,
     skip_bad: bool = False,
 ) -> Path:
-    """Draw the page of a run, or one that sets several runs side by side, and return where it was written.
+    """Draw the page of a run, an audit or a study, or one that sets several runs side by side; return where it is.
 
     Args:
-        folders: a run folder, or a sequence of up to eight.
-        out: the file to write; if left out `report.html` in the run folder, of several runs
-            `runs/comparison-A-B.html`, A and B the names of the first two.
+        folders: a run folder, or a sequence of up to eight; or the folder of an audit, of a study, or of all studies.
+        out: the file to write; if left out `report.html` in the folder, of several runs
+            `runs/comparison-A-B.html`, A and B the names of the first two, of all studies `scoreboard.html`.
         images: embed thumbnails of the examples that the page shows.
         paths: name files and folders of the machine the run was made on.
         skip_bad: of several folders, leave out those that cannot be read, with a warning each.

@@ -76,8 +76,35 @@ def _draw_audit(folders: Sequence[Path], out: Path | None, *, images: bool, path
     return write_html(render(folders[0], images=images, paths=paths), target)
 
 
+def _draw_study(folders: Sequence[Path], out: Path | None, *, images: bool, paths: bool, skip_bad: bool) -> Path:
+    """A study's page; one at a time."""
+    if len(folders) > 1:
+        raise ConfigError(f"name one study folder at a time, not {len(folders)}: `probe study all` sets them together.")
+    from probes_reports.studies.page import render
+
+    target = folders[0] / REPORT if out is None else out
+    refuse_other_file(target)
+    return write_html(render(folders[0], target, images=images, paths=paths), target)
+
+
+def _draw_scoreboard(folders: Sequence[Path], out: Path | None, *, images: bool, paths: bool, skip_bad: bool) -> Path:
+    """The scoreboard of a folder of studies; one at a time."""
+    if len(folders) > 1:
+        raise ConfigError(f"name one folder of studies at a time, not {len(folders)}.")
+    from probes_reports.studies.scoreboard import render
+
+    target = folders[0] / "scoreboard.html" if out is None else out
+    refuse_other_file(target)
+    return write_html(render(folders[0], target, paths=paths), target)
+
+
 # a file that only folders of one kind hold -> what draws them
-DRAWERS: dict[str, Callable[..., Path]] = {RUN_JSON: _draw_runs, "audit.json": _draw_audit}
+DRAWERS: dict[str, Callable[..., Path]] = {
+    RUN_JSON: _draw_runs,
+    "audit.json": _draw_audit,
+    "study.json": _draw_study,
+    "scoreboard.json": _draw_scoreboard,
+}
 
 
 def comparison_file(folders: Sequence[Path]) -> Path:

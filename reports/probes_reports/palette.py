@@ -13,7 +13,9 @@ __all__ = ["DARK", "LIGHT", "Palette", "contrast", "dark_twins", "fade"]
 
 @dataclass(frozen=True)
 class Palette:
-    """One theme. `*_text` variants reach a contrast of 4.5:1 on the page; `on_area` is text over a filled area."""
+    """One theme. `*_text` variants reach a contrast of 4.5:1 on the page; `on_area` is text over a filled area.
+
+    `series_*` are for what is neither clean nor noisy; they reach that contrast too."""
 
     page: str
     panel: str
@@ -35,6 +37,11 @@ class Palette:
     clean_wash: str
     noisy_wash: str
     on_area: str
+    series_1: str
+    series_2: str
+    series_3: str
+    series_4: str
+    series_5: str
 
 
 LIGHT = Palette(
@@ -58,6 +65,11 @@ LIGHT = Palette(
     clean_wash="rgba(0,114,178,0.07)",
     noisy_wash="rgba(213,94,0,0.07)",
     on_area="#fefefe",
+    series_1="#946800",
+    series_2="#b8336a",
+    series_3="#8447b8",
+    series_4="#3f4aa6",
+    series_5="#1d4650",
 )
 
 DARK = Palette(
@@ -81,6 +93,11 @@ DARK = Palette(
     clean_wash="rgba(74,168,224,0.1)",
     noisy_wash="rgba(240,132,67,0.1)",
     on_area="#0e1216",
+    series_1="#d9a93d",
+    series_2="#f083ab",
+    series_3="#bf95ee",
+    series_4="#929cf2",
+    series_5="#7fb4bd",
 )
 
 

@@ -11,6 +11,7 @@ from probes.data.pooled import load_pooled
 from probes.models import MODELS
 from probes.probing import PROBES
 from probes.scores import CATALOGUE
+from probes.studies import STUDIES
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,7 @@ from probes.scores import CATALOGUE
         ("noise-kinds", NOISE_KINDS),
         ("scores", CATALOGUE),
         ("probes", PROBES),
+        ("studies", STUDIES),
     ],
 )
 def test_every_name_is_listed_for_people_and_for_programs(probe, topic, names):

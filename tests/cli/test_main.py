@@ -45,7 +45,7 @@ def test_suggests_the_nearest_command(refused):
 
 
 def test_lists_the_commands_where_none_is_near(refused):
-    names = "audit, import, list, measure, report, scores, summary, train"
+    names = "audit, import, list, measure, report, scores, study, summary, train"
     assert refused("xyz") == f"unknown command 'xyz'. Choose from: {names}."
 
 

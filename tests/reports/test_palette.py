@@ -7,10 +7,11 @@ import pytest
 from probes_reports.palette import DARK, LIGHT, contrast, dark_twins, fade
 
 TEXTS = ("ink", "ink_2", "ink_3", "clean_text", "noisy_text", "true_text", "highlight_text")
+SERIES = tuple(f"series_{place}" for place in range(1, 6))
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
-@pytest.mark.parametrize("token", TEXTS)
+@pytest.mark.parametrize("token", TEXTS + SERIES)
 def test_text_reaches_a_contrast_of_4_5_on_page_and_panel(theme, token):
     assert contrast(getattr(theme, token), theme.page) >= 4.5
     assert contrast(getattr(theme, token), theme.panel) >= 4.5

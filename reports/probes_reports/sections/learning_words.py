@@ -53,7 +53,7 @@ class Tile:
     name: str
     value: Prose
     note: str
-    tone: Literal["clean", "noisy", "ink"] = "ink"
+    tone: Literal["clean", "noisy", "true", "ink"] = "ink"
 
 
 def hero_facts(view: RunView) -> HeroFacts:

@@ -61,7 +61,7 @@ class Swatch:
 
     label: str
     tone: str
-    shape: Literal["area", "line", "dash", "dot", "diamond"] = "area"
+    shape: Literal["area", "line", "dash", "dot", "diamond", "disc"] = "area"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,261 @@
+"""Arpit et al. 2017, section 3.4: what less capacity and more data cost, on real inputs and on noise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from probes.runs.run import Run
+from probes.studies.chart import Chart, Line, LineChart, Swatch, Table, cell, spread
+from probes.studies.claim import Claim, at_least
+from probes.studies.point import Training
+from probes.studies.results import Results, curve, epochs_to
+from probes.studies.scale import Scale
+from probes.studies.study import Findings, Study
+
+__all__ = ["STUDY"]
+
+FIT = 0.999
+NARROW, WIDE = 64, 1024  # widths whose times to fit are compared
+NOISE = 0.4  # of the labels, where validation accuracy is compared
+DATA: dict[str, dict[str, Any]] = {"real inputs": {}, "random inputs": {"corrupt": ("gaussian=1",)}}
+SIZED: dict[str, dict[str, Any]] = {**DATA, "random labels": {"corrupt": ("uniform_all=1",)}}
+FIGURE_5 = "Arpit et al. 2017, section 3.4 and figure 5"
+FIGURE_6 = "Arpit et al. 2017, section 3.4 and figure 6"
+Times = Mapping[str, Mapping[int, Sequence[float]]]  # by data, then by width or number of examples
+
+
+def _widths(scale: Scale) -> tuple[int, ...]:
+    return scale.pick((16, 32, NARROW, 256, WIDE), (32, NARROW, WIDE))
+
+
+def _sizes(scale: Scale) -> tuple[int, ...]:
+    whole = scale.subset or (1400 if scale.dataset == "digits" else 10_000)
+    return scale.pick(tuple(whole // part for part in (7, 4, 2, 1)), (whole // 7, whole))
+
+
+def _width_name(data: str, width: int) -> str:
+    return f"{data}-width{width}".replace(" ", "-") + "-seed{seed}"
+
+
+def _size_name(data: str, size: int) -> str:
+    return f"{data}-n{size}".replace(" ", "-") + "-seed{seed}"
+
+
+def _best_name(noise: float, width: int) -> str:
+    return f"labels{noise:g}-width{width}-seed{{seed}}"
+
+
+def _points(scale: Scale) -> list[Training]:
+    points = []
+    for seed in scale.seeds:
+        for data, noise in DATA.items():
+            for width in _widths(scale):
+                epochs = 300 if width <= 32 and noise and not scale.quick else 60
+                config = scale.config(**noise, width=width, seed=seed, epochs=epochs)
+                points.append(Training(_width_name(data, width).format(seed=seed), config))
+        for data, noise in SIZED.items():
+            for size in _sizes(scale):
+                epochs = scale.pick(200, 100) if data == "random labels" else 60
+                config = scale.config(**noise, width=NARROW, subset=size, seed=seed, epochs=epochs)
+                points.append(Training(_size_name(data, size).format(seed=seed), config))
+        for share in (0.0, NOISE):
+            for width in _widths(scale):
+                config = scale.config(noise=share, width=width, seed=seed, epochs=scale.pick(60, 20))
+                points.append(Training(_best_name(share, width).format(seed=seed), config))
+    return points
+
+
+def _time(run: Run) -> float:
+    """Epochs to fit the training set; NaN where it never was."""
+    return epochs_to(curve(run, "train/all"), FIT)
+
+
+def _steps(run: Run) -> float:
+    """Optimizer steps to fit the training set: epochs get shorter with fewer examples."""
+    return _time(run) * math.ceil(run.num_examples / run.config["batch_size"])
+
+
+def _best(run: Run) -> float:
+    return float(curve(run, "validation").max())
+
+
+def _find(results: Results, scale: Scale) -> Findings:
+    by_width: Times = {
+        data: {
+            width: [_time(run) for run in results.runs(_width_name(data, width), scale.seeds)]
+            for width in _widths(scale)
+        }
+        for data in DATA
+    }
+    by_size: Times = {
+        data: {
+            size: [_steps(run) for run in results.runs(_size_name(data, size), scale.seeds)] for size in _sizes(scale)
+        }
+        for data in SIZED
+    }
+    best = {
+        noise: {
+            width: [_best(run) for run in results.runs(_best_name(noise, width), scale.seeds)]
+            for width in _widths(scale)
+        }
+        for noise in (0.0, NOISE)
+    }
+    charts: list[Chart] = [_best_figure(best), _width_figure(by_width), _size_figure(by_size), _table(by_width)]
+    return Findings(_claims(by_width, by_size, best), charts, _notes(by_width))
+
+
+def _claims(by_width: Times, by_size: Times, best: Mapping[float, Mapping[int, Sequence[float]]]) -> list[Claim]:
+    slower = {data: _ratios(times[NARROW], times[WIDE]) for data, times in by_width.items()}
+    longer = {data: _ratios(times[max(times)], times[min(times)]) for data, times in by_size.items()}
+    gains = {noise: _gains(widths) for noise, widths in best.items()}
+    steps = "optimizer steps to fit all examples over steps to fit a seventh of them"
+    return [
+        Claim(
+            "capacity-matters-more-for-noise",
+            "Less capacity costs more time on random inputs than on real ones.",
+            FIGURE_6,
+            f"epochs to fit with {NARROW} units over those with {WIDE}: ratio on random inputs less ratio on real ones",
+            at_least(0.0),
+            "shown as curves; no number published",
+            _differences(slower["random inputs"], slower["real inputs"]),
+            f"Ratios: random inputs {cell(slower['random inputs'], 2)}, real ones {cell(slower['real inputs'], 2)}.",
+        ),
+        *(
+            Claim(
+                f"size-matters-more-for-{noise}".replace(" ", "-"),
+                f"More data cost more time with {noise} than with real data.",
+                FIGURE_6,
+                f"{steps}: the ratio with {noise} less that with real data",
+                at_least(0.0),
+                "shown as curves for random inputs; no number published",
+                _differences(longer[noise], longer["real inputs"]),
+                f"Ratios: {noise} {cell(longer[noise], 2)}, real data {cell(longer['real inputs'], 2)}.",
+            )
+            for noise in ("random inputs", "random labels")
+        ),
+        Claim(
+            "noise-needs-more-units",
+            "With noisy labels the best validation accuracy needs more units.",
+            FIGURE_5,
+            f"gain in best validation accuracy from the fewest units to the most, with {NOISE:.0%} noise less without",
+            at_least(0.0),
+            "shown as curves; no number published",
+            _differences(gains[NOISE], gains[0.0]),
+            f"Gains: {cell(gains[NOISE])} with noise, {cell(gains[0.0])} without.",
+        ),
+    ]
+
+
+def _best_figure(best: Mapping[float, Mapping[int, Sequence[float]]]) -> LineChart:
+    lines = [
+        spread("clean labels", list(best[0.0]), list(best[0.0].values()), swatch="clean"),
+        spread(f"{NOISE:.0%} noise", list(best[NOISE]), list(best[NOISE].values()), swatch="noisy"),
+    ]
+    return LineChart(
+        "best-by-width",
+        "How many units does the best accuracy need?",
+        "With noise, the best validation accuracy needs more units (figure 5).",
+        f"From the fewest units to the most it rises by {cell(_gains(best[NOISE]))} with noise, "
+        f"{cell(_gains(best[0.0]))} without.",
+        "units of each hidden layer",
+        "best validation accuracy",
+        lines,
+        log_x=True,
+        percent_y=True,
+    )
+
+
+def _width_figure(by_width: Times) -> LineChart:
+    lines = _lines(by_width)
+    told = "; ".join(f"{data}: {cell(_ratios(times[NARROW], times[WIDE]), 1)}" for data, times in by_width.items())
+    return LineChart(
+        "time-by-width",
+        "What does less capacity cost?",
+        "Time to fit grows much faster for noise as units get fewer (figure 6, left).",
+        f"Epochs to fit with {NARROW} units over {WIDE}: {told}.",
+        "units of each hidden layer",
+        "epochs to fit",
+        lines,
+        log_x=True,
+        log_y=True,
+    )
+
+
+def _size_figure(by_size: Times) -> LineChart:
+    lines = _lines(by_size)
+    longer = {data: _ratios(times[max(times)], times[min(times)]) for data, times in by_size.items()}
+    told = "; ".join(f"{data}: {cell(ratios, 1)}" for data, ratios in longer.items())
+    return LineChart(
+        "steps-by-size",
+        "What do more examples cost?",
+        "Time to fit grows faster with the number of examples for noise (figure 6, right).",
+        f"Steps to fit all examples over steps to fit the fewest, {NARROW} units: {told}.",
+        "training examples",
+        "steps to fit",
+        lines,
+        log_x=True,
+        log_y=True,
+    )
+
+
+def _lines(times: Times) -> list[Line]:
+    """Means over the seeds that fitted, one line for each kind of data."""
+    colours: tuple[Swatch, ...] = ("clean", "noisy", "other")
+    return [
+        spread(data, list(of), [_known(row) for row in of.values()], swatch=colour)
+        for (data, of), colour in zip(times.items(), colours, strict=False)
+    ]
+
+
+def _table(by_width: Times) -> Table:
+    rows = [
+        [data, *(cell(row, 1) if _known(row) else "never" for row in times.values())]
+        for data, times in by_width.items()
+    ]
+    header = ["epochs to fit", *(f"{width} units" for width in next(iter(by_width.values())))]
+    return Table("numbers", "The numbers", "None published.", "Mean ± sd over the seeds.", header, rows)
+
+
+def _known(row: Sequence[float]) -> list[float]:
+    return [value for value in row if math.isfinite(value)]
+
+
+def _ratios(ones: Sequence[float], others: Sequence[float]) -> tuple[float, ...]:
+    return tuple(one / other for one, other in zip(ones, others, strict=False))
+
+
+def _differences(ones: Sequence[float], others: Sequence[float]) -> tuple[float, ...]:
+    return tuple(one - other for one, other in zip(ones, others, strict=False))
+
+
+def _gains(widths: Mapping[int, Sequence[float]]) -> tuple[float, ...]:
+    return _differences(widths[max(widths)], widths[min(widths)])
+
+
+def _notes(by_width: Times) -> list[str]:
+    never = [
+        f"{data} with {width} units ({int(np.isnan(row).sum())} of {len(row)} seeds)"
+        for data, times in by_width.items()
+        for width, row in times.items()
+        if np.isnan(row).any()
+    ]
+    return [
+        "The paper used MNIST with up to 4,096 units and 50,000 examples.",
+        "Steps are compared where the number of examples changes, since an epoch then has another length.",
+        *([f"Never fitted within the epochs given: {', '.join(never)}."] if never else []),
+    ]
+
+
+STUDY = Study(
+    name="capacity",
+    title="Capacity and data, for patterns and for noise",
+    question="What do fewer units and more examples cost?",
+    source="Arpit et al., ICML 2017, section 3.4, https://arxiv.org/abs/1706.05394",
+    effect="Less capacity and more data slow fitting much more on noise than on real data.",
+    points=_points,
+    find=_find,
+)

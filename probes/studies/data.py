@@ -1,0 +1,64 @@
+"""The data of a study's own computations, as plain arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["Arrays", "load_arrays"]
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """A data set, each example one row.
+
+    Attributes:
+        train: float64, (N, D).
+        labels: int64, (N,); true labels.
+        test: float64, (M, D).
+        test_labels: int64, (M,).
+        num_classes: K.
+    """
+
+    train: np.ndarray
+    labels: np.ndarray
+    test: np.ndarray
+    test_labels: np.ndarray
+    num_classes: int
+
+
+def load_arrays(dataset: str, subset: int | None, *, split_seed: int = 0, raw: bool = False) -> Arrays:
+    """Load what `probe train --dataset DATASET --subset N --split-seed S` trains on, without noise.
+
+    Args:
+        dataset: a name of `probe list datasets`, or one's own data.
+        subset: training examples to keep; None keeps all.
+        split_seed: of the split and the subset.
+        raw: on the data's own scale, [0, 1] for images, instead of standardised.
+
+    Raises:
+        ConfigError, ProbeError: the data cannot be used.
+    """
+    from probes.data import load_dataset
+    from probes.data import subset as subset_of
+
+    data = load_dataset(dataset, split_seed=split_seed)
+    if subset is not None:
+        data = subset_of(data, subset, seed=split_seed)
+
+    def rows(inputs: object) -> np.ndarray:
+        values = np.asarray(inputs, dtype=np.float64)
+        if raw:
+            broadcast = (-1, *[1] * (values.ndim - 2))
+            means, sds = (data.means, data.sds) if data.mean is None or data.sd is None else ((data.mean,), (data.sd,))
+            values = values * np.array(sds).reshape(broadcast) + np.array(means).reshape(broadcast)
+        return values.reshape(len(values), -1)
+
+    return Arrays(
+        rows(data.train.inputs),
+        np.asarray(data.train.given_labels, dtype=np.int64),
+        rows(data.test.inputs),
+        np.asarray(data.test.given_labels, dtype=np.int64),
+        len(data.classes),
+    )

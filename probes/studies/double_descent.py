@@ -1,0 +1,257 @@
+"""Nakkiran et al. 2020: test error peaks where a network just manages to fit its training set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from probes.studies.chart import Chart, LineChart, Mark, Table, band, cell, spread
+from probes.studies.claim import Claim, at_least, at_most
+from probes.studies.point import Training
+from probes.studies.results import Results, curve
+from probes.studies.scale import Scale
+from probes.studies.study import Findings, Study
+
+__all__ = ["STUDY", "Descent", "describe_descent"]
+
+SOURCE = "Nakkiran et al. 2020, sections 4-6"
+NOISE = 0.2
+FITTED = 0.99  # training accuracy from which a width counts as fitting
+SMOOTH = 5  # epochs that are averaged
+FIGURES = "shown as curves; no number published for this setting"
+
+
+@dataclass(frozen=True)
+class Descent:
+    """The course of a test error, mean over seeds.
+
+    Attributes:
+        dip: place of the least error before the peak.
+        peak: place of the highest error after the dip.
+        recovery: fall of the error from the peak to the end, by seed.
+        second: whether it is a second descent: the mean recovery is more than two sd over the seeds.
+    """
+
+    dip: int
+    peak: int
+    recovery: tuple[float, ...]
+    second: bool
+
+
+def describe_descent(errors: np.ndarray) -> Descent:
+    """Find the first dip, the peak after it and what is recovered later; a plateau is never a second descent.
+
+    Dip and peak are the two places, in this order, between which the mean error rises most. The recovery counts as a
+    second descent where its mean exceeds two sd over the seeds, with at least two of them. Where the error falls all
+    the way there is no peak (dip and peak are 0) and no recovery.
+
+    Args:
+        errors: float, (S, P); of each seed, along widths or epochs.
+    """
+    mean = errors.mean(0)
+    dip = peak = 0
+    for place in range(len(mean)):
+        lowest = int(np.argmin(mean[: place + 1]))
+        if mean[place] - mean[lowest] > mean[peak] - mean[dip]:
+            dip, peak = lowest, place
+    rises = peak > dip  # otherwise it falls all the way, and there is nothing to recover from
+    recovery = errors[:, peak] - errors[:, -1] if rises else np.zeros(len(errors))
+    second = rises and len(errors) > 1 and recovery.mean() > max(2 * recovery.std(ddof=1), 0)
+    return Descent(dip, peak, tuple(recovery.tolist()), bool(second))
+
+
+def _widths(scale: Scale) -> tuple[int, ...]:
+    return scale.pick((2, 4, 8, 12, 16, 24, 32, 64, 128, 256, 512), (4, 12, 32, 128, 512))
+
+
+def _name(width: int) -> str:
+    return f"width{width}-seed{{seed}}"
+
+
+def _points(scale: Scale) -> list[Training]:
+    options = {"noise": NOISE, "depth": 1, "optimizer": "adam", "lr": 1e-3, "momentum": 0.0}
+    return [
+        Training(
+            _name(width).format(seed=seed),
+            scale.config(**options, width=width, seed=seed, epochs=scale.pick(300, 100)),
+        )
+        for width in _widths(scale)
+        for seed in scale.seeds
+    ]
+
+
+def _find(results: Results, scale: Scale) -> Findings:
+    runs = {width: results.runs(_name(width), scale.seeds) for width in _widths(scale)}
+    seeds = min(len(of) for of in runs.values())
+    error = np.array([[_end(1 - curve(run, "test")) for run in of[:seeds]] for of in runs.values()]).T  # (S, widths)
+    fit = np.array([[_end(curve(run, "train/all")) for run in of[:seeds]] for of in runs.values()]).T
+    largest = runs[max(runs)]
+    over = np.array([_smooth(1 - curve(run, "test")) for run in largest])
+    claims = _claims(error, fit, over, list(runs))
+    charts: list[Chart] = [
+        _by_width(error, fit, list(runs)),
+        _by_epoch(over, max(runs)),
+        _table(error, fit, list(runs)),
+    ]
+    return Findings(claims, charts, _notes(scale))
+
+
+def _end(values: np.ndarray) -> float:
+    return float(values[-SMOOTH:].mean())
+
+
+def _smooth(values: np.ndarray) -> np.ndarray:
+    """Means of five epochs in a row."""
+    return np.convolve(values, np.full(SMOOTH, 1 / SMOOTH), mode="valid")
+
+
+def _claims(error: np.ndarray, fit: np.ndarray, over: np.ndarray, widths: Sequence[int]) -> list[Claim]:
+    by_width = describe_descent(error) if len(error) else None
+    by_epoch = describe_descent(over) if len(over) else None
+    return [
+        Claim(
+            "second-descent-in-width",
+            "Past the width that just fits the noisy training set, test error falls again.",
+            SOURCE,
+            "fall of the test error from its peak over widths to the widest, less two sd of it over the seeds",
+            at_least(0.0),
+            FIGURES,
+            _beyond_spread(by_width),
+            _width_seen(by_width, widths, fit),
+        ),
+        Claim(
+            "peak-at-interpolation",
+            "The peak is where networks begin to fit the training set.",
+            SOURCE,
+            "distance between the width of the peak and the first that fits 99 %, in doublings of width",
+            at_most(1.0),
+            "effective model complexity near the number of examples",
+            _distance(error, fit, widths),
+        ),
+        Claim(
+            "rise-in-epochs",
+            "Of a wide network test error dips early and rises again while the noise is fitted.",
+            SOURCE,
+            "test error at its peak after the first dip, less that at the dip",
+            at_least(0.05),
+            FIGURES,
+            () if by_epoch is None else tuple((over[:, by_epoch.peak] - over[:, by_epoch.dip]).tolist()),
+        ),
+        Claim(
+            "second-descent-in-epochs",
+            "Trained on, it descends a second time.",
+            SOURCE,
+            "fall of the test error from that peak to the end, less two sd of it over the seeds",
+            at_least(0.0),
+            "seen after thousands of epochs of ResNet-18",
+            _beyond_spread(by_epoch),
+            "" if by_epoch is None else _epoch_seen(by_epoch),
+        ),
+    ]
+
+
+def _beyond_spread(found: Descent | None) -> tuple[float, ...]:
+    if found is None or len(found.recovery) < 2:
+        return ()
+    spread_of = float(np.std(found.recovery, ddof=1))
+    return tuple(value - 2 * spread_of for value in found.recovery)
+
+
+def _width_seen(found: Descent | None, widths: Sequence[int], fit: np.ndarray) -> str:
+    if found is None:
+        return ""
+    what = "a second descent" if found.second else "no second descent beyond the spread over seeds"
+    if found.peak == 0:
+        return "Test error falls all the way from the narrowest network to the widest: there is no peak."
+    return f"The peak is at {widths[found.peak]} units; {what} ({cell(found.recovery)})."
+
+
+def _epoch_seen(found: Descent) -> str:
+    what = "a second descent" if found.second else "a plateau or less: not a second descent"
+    return f"Peak around epoch {found.peak + SMOOTH}; later recovery {cell(found.recovery)}, {what}."
+
+
+def _distance(error: np.ndarray, fit: np.ndarray, widths: Sequence[int]) -> tuple[float, ...]:
+    """In doublings; of a seed none of whose widths fits, NaN."""
+    found = []
+    for errors, fits in zip(error, fit, strict=True):
+        fitted = np.flatnonzero(fits >= FITTED)
+        peak = describe_descent(errors[None]).peak
+        found.append(abs(float(np.log2(widths[peak] / widths[fitted[0]]))) if len(fitted) else float("nan"))
+    return tuple(found)
+
+
+def _by_width(error: np.ndarray, fit: np.ndarray, widths: Sequence[int]) -> LineChart:
+    lines = [
+        spread("test error", widths, error.T.tolist(), swatch="test"),
+        spread("training error, as labelled", widths, (1 - fit).T.tolist(), swatch="noisy", dashed=True),
+    ]
+    fitting = (fit >= FITTED).mean(0) if len(fit) else np.zeros(len(widths))
+    reached = [width for width, share in zip(widths, fitting, strict=True) if share > 0.5]
+    marks = [Mark("x", float(reached[0]), "fits 99 %")] if reached else []
+    found = describe_descent(error) if len(error) else None
+    return LineChart(
+        "by-width",
+        "What happens at the width that just fits?",
+        "Test error peaks at the interpolation threshold and falls again for wider networks, more so with label noise.",
+        _width_seen(found, widths, fit),
+        "units of the hidden layer",
+        "error",
+        lines,
+        marks,
+        log_x=True,
+        percent_y=True,
+    )
+
+
+def _by_epoch(over: np.ndarray, width: int) -> LineChart:
+    epochs = list(range(SMOOTH, SMOOTH + over.shape[1])) if len(over) else []
+    found = describe_descent(over) if len(over) else None
+    marks = (
+        []
+        if found is None
+        else [Mark("x", float(found.dip + SMOOTH), "dip"), Mark("x", float(found.peak + SMOOTH), "peak")]
+    )
+    return LineChart(
+        "by-epoch",
+        f"And over the epochs, with {width} units?",
+        "For large networks error dips, rises while noise is fitted, and may descend a second time much later.",
+        "" if found is None else _epoch_seen(found),
+        "epoch",
+        "test error (mean of 5 epochs)",
+        [band("test error", epochs, list(over), swatch="test")],
+        marks,
+        log_x=True,
+        percent_y=True,
+    )
+
+
+def _table(error: np.ndarray, fit: np.ndarray, widths: Sequence[int]) -> Table:
+    columns = zip(widths, error.T.tolist(), (1 - fit).T.tolist(), strict=False)
+    rows = [[width, cell(errors), cell(misfits)] for width, errors, misfits in columns]
+    header = ["units", "test error", "training error"]
+    return Table(
+        "numbers", "The numbers", "None published for this setting.", "Mean ± sd over the seeds.", header, rows
+    )
+
+
+def _notes(scale: Scale) -> list[str]:
+    return [
+        f"One hidden layer, Adam at 0.001, {scale.pick(300, 100)} epochs, {NOISE:.0%} of the labels redrawn; errors "
+        "are means of the last 5 epochs.",
+        "A recovery counts as a second descent only beyond two sd over the seeds: a plateau is never called one.",
+        "Published: ResNet-18 of widths 1 to 64 on CIFAR-10 with 15 % noise, 4,000 epochs of Adam.",
+    ]
+
+
+STUDY = Study(
+    name="double-descent",
+    title="Double descent",
+    question="Does test error fall again once a network is more than large enough?",
+    source="Nakkiran et al., ICLR 2020, https://arxiv.org/abs/1912.02292",
+    effect="Test error peaks where the network can just fit its training set, along width, examples and epochs.",
+    points=_points,
+    find=_find,
+)

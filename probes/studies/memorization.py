@@ -1,0 +1,170 @@
+"""Feldman and Zhang 2020: which training examples are memorized, and which test examples they carry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from probes.studies.chart import Chart, cell
+from probes.studies.claim import Claim, Rule, at_least, at_most
+from probes.studies.measured_memorization import INFLUENTIAL, MEMORIZED, Measured
+from probes.studies.memorization_charts import memorization_charts
+from probes.studies.noisy_data import noisy_data
+from probes.studies.point import Computation, Training
+from probes.studies.results import Results
+from probes.studies.scale import Scale
+from probes.studies.study import Findings, Study
+from probes.studies.subset_models import INSIDE, SubsetAnswers, train_on_subsets
+from probes.training import TrainConfig
+
+__all__ = ["STUDY"]
+
+SOURCE = "Feldman and Zhang 2020, sections 2 and 3"
+NOISE, EPOCHS = 0.4, 100
+FEWEST_RUNS = 5
+NO_NUMBER = "no number published for labels made wrong"
+
+
+def _models(scale: Scale) -> dict[int, int]:
+    """By seed: the first gives the number of the paper's kind of size, the others tell how much that varies."""
+    return {seed: scale.pick(256 if place else 1024, 64) for place, seed in enumerate(scale.seeds)}
+
+
+def _blocks(scale: Scale, seed: int) -> dict[str, int]:
+    """Names of a seed's computations, and the number of the first model of each."""
+    return {f"seed{seed}-models{first:04d}": first for first in range(0, _models(scale)[seed], _block(scale))}
+
+
+def _block(scale: Scale) -> int:
+    return scale.pick(64, 32)
+
+
+def _points(scale: Scale) -> list[Computation | Training]:
+    shared = {"dataset": scale.dataset, "subset": scale.subset, "noise": NOISE, "epochs": EPOCHS}
+    blocks = [
+        Computation(name, train_on_subsets, {**shared, "seed": seed, "first": first, "models": _block(scale)})
+        for seed in scale.seeds
+        for name, first in _blocks(scale, seed).items()
+    ]
+    return [*blocks, *(Training(f"run-seed{seed}", _one_run(scale, seed)) for seed in scale.seeds)]
+
+
+def _one_run(scale: Scale, seed: int) -> TrainConfig:
+    """A single network of this shape on all of the same data, whose trajectories give the other scores."""
+    return scale.config(noise=NOISE, width=256, depth=1, epochs=scale.pick(60, 30), seed=seed, split_seed=seed)
+
+
+def _find(results: Results, scale: Scale) -> Findings:
+    found = []
+    for seed in scale.seeds:
+        parts = [value for value in map(results.value, _blocks(scale, seed)) if value is not None]
+        if parts:
+            data = noisy_data(scale.dataset, scale.subset, {"uniform_all": NOISE}, seed)
+            run = results.run(f"run-seed{seed}")
+            found.append(Measured(seed, SubsetAnswers.from_dicts(parts), data, run))
+    charts: list[Chart] = []
+    if found:
+        charts = memorization_charts(found)
+    return Findings(_claims(found), charts, _notes(found))
+
+
+def _claims(found: Sequence[Measured]) -> list[Claim]:
+    def claim(
+        id: str,
+        statement: str,
+        quantity: str,
+        rule: Rule,
+        values: Sequence[float],
+        seen: str = "",
+        published: str = NO_NUMBER,
+    ) -> Claim:
+        return Claim(id, statement, SOURCE, quantity, rule, published, tuple(values), seen)
+
+    clean, noisy = ([one.value[one.noisy == is_noisy] for one in found] for is_noisy in (False, True))
+    error = cell([float(np.nanmean(one.memorization.error)) for one in found])
+    return [
+        claim(
+            "noisy-memorized-more",
+            "Examples with a wrong label are memorized far more than those with the right one.",
+            "mean memorization of noisy examples less that of clean ones",
+            at_least(0.5),
+            [one.gap for one in found],
+            f"Noisy {cell([float(values.mean()) for values in noisy])}, "
+            f"clean {cell([float(values.mean()) for values in clean])}; "
+            f"the standard error of one example's value is {error} on average.",
+        ),
+        claim(
+            "wrong-labels-memorized",
+            "A wrong label can only be known by having seen it.",
+            f"share of noisy examples with memorization of at least {MEMORIZED}",
+            at_least(0.9),
+            [float(one.memorized[one.noisy].mean()) for one in found],
+            f"Of the clean examples it is {cell([float(one.memorized[~one.noisy].mean()) for one in found])}.",
+        ),
+        claim(
+            "influential-pairs",
+            "Some memorized training examples carry particular test examples.",
+            f"pairs of memorization >= {MEMORIZED} and influence >= {INFLUENTIAL}, less those that chance alone gives",
+            at_least(1.0),
+            [float(one.pairs(one.influence.value) - one.pairs(one.chance.value)) for one in found],
+            _pairs_words(found),
+            "35 pairs on MNIST, 1,015 on CIFAR-100, 1,641 on ImageNet, clean labels (a transcription of the paper)",
+        ),
+        claim(
+            "models-interpolate",
+            "The models fit the subset that they were trained on: before that, nothing is memorized.",
+            "mean accuracy of the models on their own subsets, given labels",
+            at_least(0.999, exact=True),
+            [float(one.answers.fitted.mean()) for one in found],
+            f"The worst model has {min((one.answers.fitted.min() for one in found), default=float('nan')):.4f}.",
+        ),
+        claim(
+            "enough-runs",
+            f"Every example is in at least {FEWEST_RUNS} of the subsets and outside of as many.",
+            "runs inside or outside of the example that has the fewest",
+            at_least(FEWEST_RUNS, exact=True),
+            [float(one.fewest) for one in found],
+        ),
+        claim(
+            "within-bounds",
+            "Memorization is a difference of two shares.",
+            "largest absolute memorization",
+            at_most(1.0, exact=True),
+            [float(np.abs(one.value).max()) for one in found],
+        ),
+    ]
+
+
+def _pairs_words(found: Sequence[Measured]) -> str:
+    words = (
+        f"{one.pairs(one.influence.value):,} of {len(one.answers):,} models at seed {one.seed} "
+        f"({one.pairs(one.chance.value):,} by chance)"
+        for one in found
+    )
+    return f"Pairs: {', '.join(words)}. With fewer models chance gives more."
+
+
+def _notes(found: Sequence[Measured]) -> list[str]:
+    models = " / ".join(f"{len(one.answers):,}" for one in found)
+    return [
+        f"Networks 64-256-10 on random {INSIDE:.0%} of the training set, {EPOCHS} epochs, lr 0.05, batches of 64, "
+        f"momentum 0.9, {NOISE:.0%} of the labels redrawn; {models} models by seed. The paper trains 4,000 for MNIST.",
+        "A value per seed; a seed decides split, noise and subsets. Standard error of one example: "
+        "sqrt(v_in / n_in + v_out / n_out), from the variances of right and wrong inside and outside.",
+        "With noise the clean examples' values are not those of clean data: networks that learn wrong labels by heart "
+        "also lose what they would have known.",
+        "Influence is noisy: by chance alone some pairs pass the threshold, the more the fewer models there are. "
+        "Chance is measured by giving every model the answers of another.",
+    ]
+
+
+STUDY = Study(
+    name="memorization",
+    title="Memorization and influence by subsets",
+    question="Which examples can be known only by having seen them, and which test examples do they carry?",
+    source="Feldman and Zhang, NeurIPS 2020, https://arxiv.org/abs/2008.03703",
+    effect="Rare and wrongly labelled examples are memorized, and some of them carry test examples that are like them.",
+    points=_points,
+    find=_find,
+)

@@ -1,0 +1,235 @@
+"""What the study `memorization` draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from probes.data import LazyImages
+from probes.runs.thumbnails import encode_png
+from probes.scores.detection import auroc
+from probes.studies.chart import (
+    BarChart,
+    Bars,
+    Chart,
+    Gallery,
+    GalleryRow,
+    Line,
+    LineChart,
+    Mark,
+    Picture,
+    Table,
+    cell,
+    picture,
+)
+from probes.studies.measured_memorization import INFLUENTIAL, MEMORIZED, SURE, Measured
+
+__all__ = ["memorization_charts"]
+
+SCORES = {
+    "mean_loss": "mean loss",
+    "aum": "AUM",
+    "forgetting_events": "forgetting events",
+    "learned_epoch": "learned epoch",
+    "confidence": "confidence",
+}
+ROWS, OTHERS = 8, 6  # of the gallery
+
+
+def memorization_charts(found: Sequence[Measured]) -> list[Chart]:
+    """All of the page, in its order.
+
+    Args:
+        found: by seed; the first one's pairs are drawn.
+    """
+    return [_histogram(found), _pairs_chart(found[0]), *_gallery(found[0]), _table(found), _score_table(found)]
+
+
+def _histogram(found: Sequence[Measured]) -> BarChart:
+    edges = np.linspace(0, 1, 11)
+    names = ["below 0", *(f"{low:.1f}–{low + 0.1:.1f}" for low in edges[:-1])]
+
+    def shares(one: Measured, is_noisy: bool) -> np.ndarray:
+        values = one.value[one.noisy == is_noisy]
+        counts = np.histogram(values, bins=[-np.inf, *edges[:-1], np.inf])[0]
+        return np.asarray(counts / max(len(values), 1))
+
+    bars = []
+    for name, is_noisy in (("clean", False), ("noisy", True)):
+        table = np.stack([shares(one, is_noisy) for one in found])
+        mean, sd = table.mean(0), table.std(0, ddof=1) if len(table) > 1 else np.zeros(table.shape[1])
+        bars.append(Bars(name, mean, np.maximum(mean - sd, 0), mean + sd, "noisy" if is_noisy else "clean"))
+    clean = [float(one.value[~one.noisy].mean()) for one in found]
+    noisy = [float(one.value[one.noisy].mean()) for one in found]
+    return BarChart(
+        "histogram",
+        "How much are examples memorized?",
+        "Most examples are hardly memorized; a long tail is, up to 1. On ImageNet about 32 % reach 0.3.",
+        f"Mean memorization {cell(clean, 2)} of clean and {cell(noisy, 2)} of noisy examples; mean and one sd over "
+        f"{len(found)} repetitions.",
+        "share of the group",
+        names,
+        bars,
+        percent_y=True,
+    )
+
+
+def _pairs_chart(one: Measured) -> LineChart:
+    thresholds = np.round(np.arange(0.05, 0.61, 0.025), 3)
+
+    def counts(influence: np.ndarray) -> list[float]:
+        found = (one.pairs(influence, threshold) for threshold in thresholds.tolist())
+        return [float(count) if count else float("nan") for count in found]
+
+    return LineChart(
+        "pairs",
+        "How many test examples does a memorized training example carry?",
+        "Few pairs have a high influence, and they look alike: a rare training example and its like in the test set.",
+        f"At {INFLUENTIAL} there are {one.pairs(one.influence.value):,} pairs, {one.pairs(one.chance.value):,} where "
+        f"every model is given another's answers; {len(one.answers):,} models, seed {one.seed}.",
+        "influence of at least",
+        f"pairs with memorization of at least {MEMORIZED}",
+        [
+            Line("measured", thresholds.tolist(), counts(one.influence.value), swatch="1"),
+            Line("by chance", thresholds.tolist(), counts(one.chance.value), swatch="other", dashed=True),
+        ],
+        [Mark("x", INFLUENTIAL, "the paper's threshold")],
+        log_y=True,
+    )
+
+
+def _table(found: Sequence[Measured]) -> Table:
+    rows = [
+        [
+            str(one.seed),
+            f"{len(one.answers):,}",
+            f"{one.value[~one.noisy].mean():.3f}",
+            f"{one.value[one.noisy].mean():.3f}",
+            f"{np.nanmean(one.memorization.error):.3f}",
+            f"{one.memorized[~one.noisy].mean():.3f}",
+            f"{one.memorized[one.noisy].mean():.3f}",
+            f"{one.pairs(one.influence.value):,} ({one.pairs(one.chance.value):,})",
+            f"{one.sure(one.influence).sum():,} ({one.sure(one.chance).sum():,})",
+            f"{one.pairs(-one.influence.value):,}",
+            f"{one.answers.test.mean():.3f}",
+        ]
+        for one in found
+    ]
+    header = [
+        "seed",
+        "models",
+        "clean",
+        "noisy",
+        "standard error",
+        f"clean ≥ {MEMORIZED}",
+        f"noisy ≥ {MEMORIZED}",
+        f"pairs ≥ {INFLUENTIAL} (by chance)",
+        f"beyond {SURE:g} errors (by chance)",
+        f"pairs ≤ -{INFLUENTIAL}",
+        "test accuracy",
+    ]
+    ours = "One row per seed. In pairs of negative influence a memorized training example spoils a test example."
+    return Table("numbers", "The numbers", "MNIST: 35 pairs from 4,000 models, clean labels.", ours, header, rows)
+
+
+def _score_table(found: Sequence[Measured]) -> Table:
+    """How well memorization, and cheaper scores, tell noisy examples from clean ones; and how alike they rank."""
+    columns: dict[str, list[tuple[float, float]]] = {}
+    for one in found:
+        for name, values in _scores(one).items():
+            area = auroc(values, one.noisy)
+            columns.setdefault(name, []).append((np.nan if area is None else area, _spearman(values, one.value)))
+    rows = [
+        [name, cell([area for area, _ in pairs]), cell([alike for _, alike in pairs])]
+        for name, pairs in columns.items()
+    ]
+    return Table(
+        "scores",
+        "Do cheaper scores say the same?",
+        "No such table in the paper.",
+        "The scores of one run of a 64-256-10 network on all examples, each turned so that high is suspicious; mean ± "
+        "sd over seeds.",
+        ["score", "AUROC for noisy", "rank correlation with memorization"],
+        rows,
+    )
+
+
+def _scores(one: Measured) -> Mapping[str, np.ndarray]:
+    """High is suspicious."""
+    result = {"memorization": one.value, "wrong without having seen it": one.outside_error}
+    if one.run is not None:
+        from probes.scores.catalogue import CATALOGUE
+        from probes.scores.detection import ranking_values
+
+        table = one.run.scores([*SCORES, "never_learned"])
+        never = table["never_learned"].to_numpy(dtype=int, na_value=-1)
+        for name, label in SCORES.items():
+            values = table[name].to_numpy(dtype=float, na_value=np.nan)
+            direction = CATALOGUE[name].direction or "high"
+            result[f"{label}, one run"] = ranking_values(
+                name, values, direction, never_learned=never, last_epoch=one.run.num_epochs
+            )
+    return result
+
+
+def _spearman(values: np.ndarray, others: np.ndarray) -> float:
+    from scipy.stats import spearmanr
+
+    known = np.isfinite(values) & np.isfinite(others)
+    return float(spearmanr(values[known], others[known]).statistic)
+
+
+def _gallery(one: Measured) -> list[Gallery]:
+    """The most memorized training images that carry a test image; nothing where examples are no images."""
+    if one.data.kind != "image":
+        return []
+    carrying = np.flatnonzero(one.sure(one.influence).any(1))
+    order = carrying[np.argsort(-one.value[carrying], kind="stable")][:ROWS]
+    rows = [
+        GalleryRow(_training_image(one, index), [_test_image(one, index, test) for test in _carried(one, index)])
+        for index in order.tolist()
+    ]
+    sure, noisy = one.sure(one.influence).sum(), one.noisy[carrying].sum()
+    return [
+        Gallery(
+            "carried",
+            "Which test images do memorized training images carry?",
+            "Pairs look alike: rare training images and test images of the same rare kind.",
+            f"{sure:,} pairs lie beyond {SURE:g} standard errors, {one.sure(one.chance).sum():,} by chance; of the "
+            f"{len(carrying):,} training images in them {noisy:,} have a wrong label. Shown: the {len(rows)} most "
+            f"memorized, seed {one.seed}.",
+            "training image",
+            "test images that it carries, most influenced first",
+            rows,
+        )
+    ]
+
+
+def _carried(one: Measured, index: int) -> list[int]:
+    """Test images that a training image carries, the most influenced first."""
+    influence, sure = one.influence.value[index], one.sure(one.influence)[index]
+    found: list[int] = np.argsort(-influence, kind="stable")[:OTHERS].tolist()
+    return [test for test in found if sure[test]]
+
+
+def _training_image(one: Measured, index: int) -> Picture:
+    train, classes = one.data.train, one.data.classes
+    given = classes[int(train.given_labels[index])]
+    words = f"“{given}”"
+    if one.noisy[index] and train.true_labels is not None:
+        words += f", truly “{classes[int(train.true_labels[index])]}”"
+    return _pictured(one, train.inputs, index, f"{words}, memorization {one.value[index]:.2f}")
+
+
+def _test_image(one: Measured, index: int, test: int) -> Picture:
+    value, error = one.influence.value[index, test], one.influence.error[index, test]
+    label = one.data.classes[int(one.data.test.given_labels[test])]
+    return _pictured(one, one.data.test.inputs, test, f"“{label}”, influence {value:.2f} ± {error:.2f}")
+
+
+def _pictured(one: Measured, inputs: Any, index: int, caption: str) -> Picture:
+    rows = np.array([index])
+    chosen = inputs.select(rows).read() if isinstance(inputs, LazyImages) else inputs[rows]
+    return picture(encode_png(one.data.shown(chosen)[0]), caption)

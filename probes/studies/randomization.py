@@ -1,0 +1,317 @@
+"""Zhang et al. 2017, section 2: networks fit random labels and random inputs, too."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from probes.runs.run import Run
+from probes.studies.chart import LineChart, Table, band, cell, spread, swatch
+from probes.studies.claim import Claim, at_least, at_most, between
+from probes.studies.point import Training
+from probes.studies.results import Results, curve, epochs_to
+from probes.studies.scale import Scale
+from probes.studies.study import Findings, Study
+
+__all__ = ["STUDY"]
+
+FIT = 0.999  # of the training examples predicted as given
+SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+KINDS: dict[str, dict[str, Any]] = {
+    "true labels": {},
+    "shuffled pixels": {"corrupt": ("shuffled_pixels=1",)},
+    "Gaussian inputs": {"corrupt": ("gaussian=1",)},
+    "random pixels": {"corrupt": ("random_pixels=1",)},
+    "random labels": {"corrupt": ("uniform_all=1",)},
+}
+PERCEPTRONS: dict[str, dict[str, Any]] = {"mlp 1x512": {"depth": 1}, "mlp 3x512": {"depth": 3}}
+CONVOLUTIONAL: dict[str, dict[str, Any]] = {
+    "cnn": {"model": "cnn"},
+    "small AlexNet": {"model": "alexnet", "lr": 0.01},
+    "small Inception": {"model": "inception", "lr": 0.1},
+}
+FIGURE = "Zhang et al. 2017, figure 1"
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a run came to fit its training set.
+
+    Attributes:
+        best: the highest share of training examples predicted as given.
+        epoch: the first at which all but one in a thousand are; NaN where there is none.
+        test_error: at that epoch; at the last one where there is none.
+        loss: (E,), mean training loss, in nats.
+    """
+
+    best: float
+    epoch: float
+    test_error: float
+    loss: np.ndarray
+
+
+def fit_of(run: Run) -> Fit:
+    """Read it off a run."""
+    train, test = curve(run, "train/all"), curve(run, "test")
+    epoch = epochs_to(train, FIT)
+    at = len(test) - 1 if math.isnan(epoch) else int(epoch) - 1
+    return Fit(float(train.max()), epoch, float(1 - test[at]), curve(run, "train/all", "loss"))
+
+
+def _models(scale: Scale) -> dict[str, dict[str, Any]]:
+    """Perceptrons; on images of a useful size convolutional networks, too."""
+    return PERCEPTRONS if scale.dataset == "digits" else {**PERCEPTRONS, **CONVOLUTIONAL}
+
+
+def _shares(scale: Scale) -> tuple[float, ...]:
+    return scale.pick(SHARES, (0.0, 0.4, 1.0))
+
+
+def _kind_name(model: str, kind: str) -> str:
+    return f"{model} {kind}".replace(" ", "-").lower() + "-seed{seed}"
+
+
+def _share_name(share: float) -> str:
+    return f"mlp-2x512-labels{share:g}-seed{{seed}}"
+
+
+def _points(scale: Scale) -> list[Training]:
+    points = []
+    for seed in scale.seeds:
+        for model, options in _models(scale).items():
+            if scale.quick and model == "mlp 1x512":
+                continue
+            for kind, noise in KINDS.items():
+                config = scale.config(**options, **noise, seed=seed, epochs=_epochs(scale, kind == "random labels"))
+                points.append(Training(_kind_name(model, kind).format(seed=seed), config))
+        for share in _shares(scale):
+            config = scale.config(noise=share, seed=seed, epochs=_epochs(scale, share > 0))
+            points.append(Training(_share_name(share).format(seed=seed), config))
+    return points
+
+
+def _epochs(scale: Scale, random_labels: bool) -> int:
+    """Enough to fit: random labels need several times as many."""
+    return scale.pick(120, 80) if random_labels else scale.pick(60, 30)
+
+
+def _find(results: Results, scale: Scale) -> Findings:
+    models = [name for name in _models(scale) if not (scale.quick and name == "mlp 1x512")]
+    by_kind = {
+        model: {kind: [fit_of(run) for run in results.runs(_kind_name(model, kind), scale.seeds)] for kind in KINDS}
+        for model in models
+    }
+    by_share = {
+        share: [fit_of(run) for run in results.runs(_share_name(share), scale.seeds)] for share in _shares(scale)
+    }
+    claims = [*_fit_claims(by_kind), *_share_claims(by_share)]
+    charts = [*(_losses(model, fits) for model, fits in by_kind.items()), _times(by_share), _errors(by_share)]
+    return Findings(claims, [*charts, _table(by_kind)], _notes(scale))
+
+
+def _fit_claims(by_kind: Mapping[str, Mapping[str, Sequence[Fit]]]) -> list[Claim]:
+    claims = [
+        Claim(
+            "every-kind-is-fitted",
+            "Networks fit the training set whatever was randomised: labels, pixels, or the whole input.",
+            "Zhang et al. 2017, table 1 and figure 1a",
+            "least share of training examples predicted as given, over models and kinds, at its best epoch",
+            at_least(FIT, exact=True),
+            "CIFAR-10, random labels: Inception and MLP 3x512 100.0 %, AlexNet 99.82 %, MLP 1x512 99.34 %",
+            _by_seed([[fit.best for fit in fits] for kinds in by_kind.values() for fits in kinds.values()], min),
+        )
+    ]
+    for model, kinds in by_kind.items():
+        tag = model.replace(" ", "-").lower()
+        claims += [
+            Claim(
+                f"labels-slower-{tag}",
+                f"{model}: random labels take several times as long to fit as true ones.",
+                FIGURE + "a",
+                "epochs to fit random labels over epochs to fit true labels",
+                at_least(3.0),
+                "true labels fastest, random labels slowest; factors are not given in the text",
+                _ratios(kinds["random labels"], kinds["true labels"]),
+            ),
+            Claim(
+                f"inputs-before-labels-{tag}",
+                f"{model}: random inputs are fitted before random labels are.",
+                FIGURE + "a",
+                "epochs to fit random labels over those of the slower of random pixels and Gaussian inputs",
+                at_least(1.0),
+                "random pixels and Gaussian inputs start to fall before random labels do",
+                _ratios(kinds["random labels"], _slower(kinds["random pixels"], kinds["Gaussian inputs"])),
+            ),
+            Claim(
+                f"shuffling-is-nothing-{tag}",
+                f"{model}: one permutation of all pixels changes nothing that a perceptron could see."
+                if model.startswith("mlp")
+                else f"{model}: one permutation of all pixels costs a convolutional network its advantage.",
+                FIGURE + "a",
+                "test error with shuffled pixels less that with true ones, when the training set is fitted",
+                between(-0.02, 0.02) if model.startswith("mlp") else at_least(0.02),
+                "fits nearly as fast as true labels",
+                _differences(kinds["shuffled pixels"], kinds["true labels"]),
+            ),
+        ]
+    return claims
+
+
+def _share_claims(by_share: Mapping[float, Sequence[Fit]]) -> list[Claim]:
+    shares = list(by_share)
+    errors = [[fit.test_error for fit in fits] for fits in by_share.values()]
+    early = shares[1]
+    return [
+        Claim(
+            "error-grows",
+            "The more labels are random, the larger the test error of a network that fits them all.",
+            FIGURE + "c",
+            "least rise of the test error from one share of random labels to the next, when fitted",
+            at_least(0.0),
+            "rises steadily",
+            tuple(np.diff(_table_of(errors), axis=0).min(0).tolist()),
+        ),
+        Claim(
+            "chance-at-the-end",
+            "With all labels random, test error is that of guessing.",
+            FIGURE + "c and table 1",
+            "test error with all labels random, when fitted",
+            between(0.87, 0.93),
+            "90 % (CIFAR-10 test accuracy 9.78 to 10.61 %)",
+            tuple(fit.test_error for fit in by_share[1.0]),
+        ),
+        Claim(
+            "time-grows-gradually",
+            "Time to fit grows gradually with the share of random labels.",
+            FIGURE + "b",
+            f"share of the whole growth of epochs to fit that is reached at {early:.0%} random labels",
+            at_most(0.5),
+            "a gradual rise by a small constant factor",
+            _early_growth(by_share[0.0], by_share[early], by_share[1.0]),
+            _growth_seen(by_share),
+        ),
+    ]
+
+
+def _losses(model: str, kinds: Mapping[str, Sequence[Fit]]) -> LineChart:
+    lines = []
+    for place, (kind, fits) in enumerate(kinds.items()):
+        length = max((len(fit.loss) for fit in fits), default=0)
+        lines.append(
+            band(kind, list(range(1, length + 1)), [fit.loss for fit in fits], swatch=swatch(place), dashed=place == 1)
+        )
+    fitted = {kind: [fit.epoch for fit in fits] for kind, fits in kinds.items()}
+    order = sorted(
+        fitted, key=lambda kind: float(np.nanmean(fitted[kind])) if np.isfinite(fitted[kind]).any() else math.inf
+    )
+    return LineChart(
+        f"loss-{model}".replace(" ", "-").lower(),
+        f"{model}: which is fitted first?",
+        "Training loss goes to zero for all; true labels are fastest, random labels slowest (figure 1a).",
+        "From first to last fitted: " + ", ".join(f"{kind} ({cell(fitted[kind], 0)})" for kind in order) + " epochs.",
+        "epoch",
+        "training loss (nats)",
+        lines,
+        log_x=True,
+    )
+
+
+def _times(by_share: Mapping[float, Sequence[Fit]]) -> LineChart:
+    ratios = [_ratios(fits, by_share[0.0]) for fits in by_share.values()]
+    return LineChart(
+        "time-to-fit",
+        "How much longer does it take to fit more random labels?",
+        "Relative time to overfit grows by a small constant factor (figure 1b).",
+        "; ".join(f"{share:.0%}: {cell(row, 1)}" for share, row in zip(by_share, ratios, strict=True)) + ".",
+        "share of random labels",
+        "epochs to fit, relative to true labels",
+        [spread("mlp 2x512", list(by_share), ratios)],
+        percent_x=True,
+    )
+
+
+def _errors(by_share: Mapping[float, Sequence[Fit]]) -> LineChart:
+    errors = [[fit.test_error for fit in fits] for fits in by_share.values()]
+    return LineChart(
+        "test-error",
+        "What does fitting them cost?",
+        "Test error at zero training error rises steadily to 90 % (figure 1c).",
+        "; ".join(f"{share:.0%}: {cell(row, 2)}" for share, row in zip(by_share, errors, strict=True)) + ".",
+        "share of random labels",
+        "test error when fitted",
+        [spread("mlp 2x512", list(by_share), errors)],
+        percent_x=True,
+        percent_y=True,
+    )
+
+
+def _table(by_kind: Mapping[str, Mapping[str, Sequence[Fit]]]) -> Table:
+    rows = [
+        [
+            model,
+            kind,
+            cell([fit.best for fit in fits]),
+            cell([fit.epoch for fit in fits], 1),
+            cell([1 - fit.test_error for fit in fits]),
+        ]
+        for model, kinds in by_kind.items()
+        for kind, fits in kinds.items()
+    ]
+    header = ["model", "training set", "training accuracy", "epochs to fit", "test accuracy when fitted"]
+    return Table("numbers", "The numbers", "Table 1 has them for CIFAR-10.", "Mean ± sd over the seeds.", header, rows)
+
+
+def _by_seed(rows: Sequence[Sequence[float]], pick: Any) -> tuple[float, ...]:
+    """One value for each seed that all rows have."""
+    return tuple(float(pick(column)) for column in zip(*rows, strict=False))
+
+
+def _table_of(rows: Sequence[Sequence[float]]) -> np.ndarray:
+    seeds = min(len(row) for row in rows)
+    return np.array([row[:seeds] for row in rows])
+
+
+def _ratios(slow: Sequence[Fit], fast: Sequence[Fit]) -> tuple[float, ...]:
+    return tuple(one.epoch / other.epoch for one, other in zip(slow, fast, strict=False))
+
+
+def _differences(ones: Sequence[Fit], others: Sequence[Fit]) -> tuple[float, ...]:
+    return tuple(one.test_error - other.test_error for one, other in zip(ones, others, strict=False))
+
+
+def _slower(ones: Sequence[Fit], others: Sequence[Fit]) -> list[Fit]:
+    return [max(pair, key=lambda fit: fit.epoch) for pair in zip(ones, others, strict=False)]
+
+
+def _early_growth(none: Sequence[Fit], early: Sequence[Fit], whole: Sequence[Fit]) -> tuple[float, ...]:
+    return tuple((b.epoch - a.epoch) / (c.epoch - a.epoch) for a, b, c in zip(none, early, whole, strict=False))
+
+
+def _growth_seen(by_share: Mapping[float, Sequence[Fit]]) -> str:
+    steps = ", ".join(f"{cell([fit.epoch for fit in fits], 0)} at {share:.0%}" for share, fits in by_share.items())
+    return f"Epochs to fit: {steps}."
+
+
+def _notes(scale: Scale) -> list[str]:
+    more = "Convolutional networks: --dataset fashion-mnist --subset 5000, or an image folder."
+    return [
+        "The paper used CIFAR-10; the order of true labels and Gaussian inputs is not claimed here: small Gaussian "
+        "data sets of few dimensions are easy to separate.",
+        "For a perceptron shuffled pixels are only a relabelling of inputs, a null test.",
+        *([more] if scale.dataset == "digits" else []),
+    ]
+
+
+STUDY = Study(
+    name="randomization",
+    title="Fitting random labels",
+    question="Can a network fit anything, and what does it cost?",
+    source="Zhang et al., ICLR 2017, section 2, https://arxiv.org/abs/1611.03530",
+    effect="Training error reaches zero on true labels, random labels and random inputs alike; test error does not.",
+    points=_points,
+    find=_find,
+)

@@ -1,0 +1,215 @@
+"""Zhang et al. 2017, section 2.3, and Arpit et al. 2017, section 4.3: what regularisers do to patterns and to noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from probes.studies.chart import Line, LineChart, Swatch, Table, cell, swatch
+from probes.studies.claim import Claim, at_least, at_most, between
+from probes.studies.point import Training
+from probes.studies.results import Results, curve
+from probes.studies.scale import Scale
+from probes.studies.study import Findings, Study
+
+__all__ = ["STUDY"]
+
+NONE = "none"
+# family -> strength -> options; Zhang's 2 x 2 grid is none, dropout .25, weight decay .001, and both
+STRENGTHS: dict[str, dict[str, dict[str, Any]]] = {
+    "dropout": {f"{p:g}": {"dropout": p} for p in (0.25, 0.5, 0.75)},
+    "weight decay": {f"{decay:g}": {"weight_decay": decay} for decay in (0.001, 0.01, 0.05)},
+    "input noise": {f"{sd:g}": {"input_noise": sd} for sd in (0.5, 1.0)},
+    "input dropout": {"0.25": {"input_dropout": 0.25}},
+    "both": {"dropout 0.25, decay 0.001": {"dropout": 0.25, "weight_decay": 0.001}},
+}
+QUICK = (("dropout", "0.25"), ("dropout", "0.5"), ("weight decay", "0.001"), ("weight decay", "0.01"))
+GRID = ((NONE, ""), ("dropout", "0.25"), ("weight decay", "0.001"), ("both", "dropout 0.25, decay 0.001"))
+ZHANG = "Zhang et al. 2017, section 2.3 and tables 1-2"
+ARPIT = "Arpit et al. 2017, section 4.3 and figures 10-11"
+Setting = tuple[str, str]  # family and strength
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What one regulariser at one strength does, a value per seed.
+
+    Attributes:
+        memorized: share of training examples with random labels predicted as given, in the end.
+        real: best validation accuracy on true labels.
+        test: test accuracy on true labels, at that epoch.
+    """
+
+    memorized: Sequence[float]
+    real: Sequence[float]
+    test: Sequence[float]
+
+
+def _settings(scale: Scale) -> dict[Setting, dict[str, Any]]:
+    every = {(family, strength): options for family, of in STRENGTHS.items() for strength, options in of.items()}
+    return {(NONE, ""): {}, **(every if not scale.quick else {setting: every[setting] for setting in QUICK})}
+
+
+def _name(setting: Setting, labels: str) -> str:
+    return f"{labels}-{'-'.join(filter(None, setting))}".replace(" ", "-").replace(",", "") + "-seed{seed}"
+
+
+def _points(scale: Scale) -> list[Training]:
+    return [
+        Training(
+            _name(setting, labels).format(seed=seed), scale.config(**options, noise=noise, seed=seed, epochs=epochs)
+        )
+        for seed in scale.seeds
+        for setting, options in _settings(scale).items()
+        for labels, noise, epochs in (("real", 0.0, scale.pick(30, 15)), ("random", 1.0, scale.pick(60, 60)))
+    ]
+
+
+def _find(results: Results, scale: Scale) -> Findings:
+    effects = {setting: _effect(results, setting, scale.seeds) for setting in _settings(scale)}
+    claims = [*_zhang(effects), *_arpit(effects)]
+    return Findings(claims, [_figure(effects), _table(effects)], _notes(scale))
+
+
+def _effect(results: Results, setting: Setting, seeds: Sequence[int]) -> Effect:
+    real = results.runs(_name(setting, "real"), seeds)
+    best = [int(np.argmax(curve(run, "validation"))) for run in real]
+    return Effect(
+        memorized=[float(curve(run, "train/all")[-1]) for run in results.runs(_name(setting, "random"), seeds)],
+        real=[float(curve(run, "validation")[at]) for run, at in zip(real, best, strict=True)],
+        test=[float(curve(run, "test")[at]) for run, at in zip(real, best, strict=True)],
+    )
+
+
+def _zhang(effects: Mapping[Setting, Effect]) -> list[Claim]:
+    none = effects[NONE, ""]
+    grid = [effects[setting] for setting in GRID if setting in effects]
+    mild = {setting: effects[setting] for setting in (("dropout", "0.25"), ("weight decay", "0.001"))}
+    return [
+        Claim(
+            "not-necessary",
+            "Without any explicit regulariser the network generalises.",
+            ZHANG,
+            "test accuracy on true labels without regularisers, at the validation peak",
+            at_least(0.95),
+            "CIFAR-10, Inception: 85.75 % without against 89.05 % with crops and weight decay",
+            tuple(none.test),
+        ),
+        Claim(
+            "grid-all-good",
+            "Weight decay and dropout, on or off, change little.",
+            ZHANG,
+            "least test accuracy on true labels over the 2 x 2 grid of dropout 0.25 and weight decay 0.001",
+            at_least(0.95),
+            "CIFAR-10, Inception: 85.75 to 89.31 %",
+            tuple(float(min(column)) for column in zip(*(effect.test for effect in grid), strict=False)),
+        ),
+        *(
+            Claim(
+                f"not-sufficient-{family}".replace(" ", "-"),
+                f"With {family} {strength} the network still fits random labels.",
+                ZHANG,
+                "share of training examples with random labels predicted as given, in the end",
+                at_least(0.95),
+                "with weight decay Inception and perceptrons still fit random labels, AlexNet does not",
+                tuple(effect.memorized),
+            )
+            for (family, strength), effect in mild.items()
+        ),
+    ]
+
+
+def _arpit(effects: Mapping[Setting, Effect]) -> list[Claim]:
+    none, half = effects[NONE, ""], effects["dropout", "0.5"]
+    decay = effects["weight decay", "0.01"]
+    fall = [one - other for one, other in zip(none.memorized, half.memorized, strict=False)]
+    return [
+        Claim(
+            "dropout-slows-memorizing",
+            "Dropout 0.5 keeps the network from memorizing random labels.",
+            ARPIT,
+            "training accuracy on random labels without regularisers less that with dropout 0.5",
+            at_least(0.15),
+            "shown as curves; no number published",
+            tuple(fall),
+        ),
+        Claim(
+            "dropout-for-free",
+            "It costs next to nothing on real data.",
+            ARPIT,
+            "test accuracy on true labels with dropout 0.5 less that without",
+            between(-0.02, 0.02),
+            "shown as curves; no number published",
+            tuple(one - other for one, other in zip(half.test, none.test, strict=False)),
+        ),
+        Claim(
+            "regularisers-differ",
+            "Regularisers act on speed of memorizing at no cost to patterns: weight decay 0.01 does, too.",
+            ARPIT,
+            "training accuracy on random labels with weight decay 0.01",
+            at_most(0.5),
+            "dropout best; regularisers order differently on real and on random labels",
+            tuple(decay.memorized),
+            f"Best validation accuracy on true labels: {cell(decay.real)} with it, {cell(none.real)} without.",
+        ),
+    ]
+
+
+def _figure(effects: Mapping[Setting, Effect]) -> LineChart:
+    families = list(dict.fromkeys(family for family, _ in effects if family != NONE))
+    lines = []
+    for place, family in enumerate([*families, NONE]):
+        own = [effect for (name, _), effect in effects.items() if name == family]
+        path = own if family in (NONE, "both") else [effects[NONE, ""], *own]
+        path = [effect for effect in path if effect.memorized and effect.real]
+        x, y = ([float(np.mean(getattr(effect, side))) for effect in path] for side in ("memorized", "real"))
+        sd = [float(np.std(effect.real, ddof=1)) if len(effect.real) > 1 else 0.0 for effect in path]
+        low, high = ([value + sign * part for value, part in zip(y, sd, strict=True)] for sign in (-1, 1))
+        colour: Swatch = "test" if family == NONE else swatch(place)
+        lines.append(Line(family, x, y, low, high, colour, dashed=place % 2 == 1, marks=True))
+    capped = [setting for setting, effect in effects.items() if np.mean(effect.memorized or [1]) < 0.5]
+    named = ", ".join(" ".join(filter(None, setting)) for setting in capped) or "none of them"
+    return LineChart(
+        "tradeoff",
+        "Which regulariser caps memorizing for free?",
+        "Along dropout's curve training accuracy on random labels falls while validation accuracy stays (figure 10).",
+        f"Below one half of the random labels memorized: {named}.",
+        "training accuracy on random labels",
+        "best validation accuracy on true labels",
+        lines,
+        percent_x=True,
+        percent_y=True,
+    )
+
+
+def _table(effects: Mapping[Setting, Effect]) -> Table:
+    rows = [
+        [family, strength, cell(effect.memorized), cell(effect.real), cell(effect.test)]
+        for (family, strength), effect in effects.items()
+    ]
+    header = ["regulariser", "strength", "random labels memorized", "best validation, true labels", "test, true labels"]
+    return Table("numbers", "The numbers", "No table in Arpit et al.", "Mean ± sd over the seeds.", header, rows)
+
+
+def _notes(scale: Scale) -> list[str]:
+    return [
+        "The effect is on speed: with more epochs networks with dropout may still fit random labels.",
+        f"Random labels are trained on for {scale.pick(60, 60)} epochs, true ones for {scale.pick(30, 15)}.",
+        "Validation accuracy is the best over epochs, as in the paper: it uses the validation set repeatedly. Test "
+        "accuracy is read at that epoch.",
+        "Adversarial training on critical samples, best in the paper, is not part of this study.",
+    ]
+
+
+STUDY = Study(
+    name="regularization",
+    title="Regularisers, patterns and noise",
+    question="Do explicit regularisers explain generalisation, and do they keep noise out?",
+    source="Zhang et al., ICLR 2017, section 2.3; Arpit et al., ICML 2017, section 4.3",
+    effect="Regularisers help, but are neither necessary nor sufficient; dropout slows memorizing at little cost.",
+    points=_points,
+    find=_find,
+)

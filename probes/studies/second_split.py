@@ -1,0 +1,235 @@
+"""Maini et al. 2022: what is forgotten at once when training goes on with other examples was memorized, not learned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from probes.studies.chart import BarChart, Bars, Chart, LineChart, Table, band, cell
+from probes.studies.claim import Claim, at_least
+from probes.studies.point import Computation
+from probes.studies.results import Results
+from probes.studies.scale import Scale
+from probes.studies.study import Findings, Study
+
+__all__ = ["STUDY", "forget"]
+
+SOURCE = "Maini et al. 2022, section 3"
+NOISE = 0.2
+NO_NUMBER = "shown as figures; no number verified for this setting"
+
+
+def forget(dataset: str, subset: int | None, first: int, second: int, seed: int) -> dict[str, Any]:
+    """Train on one half, go on with the other, and see when the first is forgotten; then with the halves swapped.
+
+    The reference protocol: an MLP of two layers of 512, SGD at 0.05 with momentum 0.9, batches of 64, `uniform_all`
+    noise of 0.2 in both halves; the second stage keeps the learning rate and starts with fresh momentum.
+
+    Args:
+        dataset: of `probe train`.
+        subset: training examples to keep; None keeps all.
+        first: epochs on the first half.
+        second: epochs on the second.
+        seed: of noise, weights and orders.
+
+    Returns:
+        By training example: `noisy`, `forgotten` (SSFT, 1 to second + 1), `learned` (FSLT, null where not learned);
+        and by epoch of the second stage the share of the first half still predicted as given, `clean_kept` and
+        `noisy_kept`.
+    """
+    from probes.scores.learning_times import learned_epoch
+    from probes.scores.second_split import second_split_forgetting
+    from probes.training.setup import prepare, using_threads
+
+    config = Scale(dataset=dataset, subset=subset).config(noise=NOISE, seed=seed)
+    setup = prepare(config)
+    count = len(setup.examples)
+    noisy = np.asarray(setup.examples.noisy)
+    halves = np.array_split(np.random.default_rng([seed, 5]).permutation(count), 2)
+    forgotten, learned = np.zeros(count, dtype=int), np.zeros(count, dtype=int)
+    kept: dict[str, list[np.ndarray]] = {"clean": [], "noisy": []}
+    with using_threads(1):
+        for own, other in (halves, halves[::-1]):
+            stages = _two_stages(config, own, other, (first, second))
+            learned[own] = learned_epoch(stages[0])
+            forgotten[own] = second_split_forgetting(stages[1])
+            for name, group in (("clean", ~noisy[own]), ("noisy", noisy[own])):
+                kept[name].append(stages[1][:, group].mean(1))
+    return {
+        "noisy": noisy.tolist(),
+        "forgotten": forgotten.tolist(),
+        "learned": [int(epoch) if epoch > 0 else None for epoch in learned],
+        "clean_kept": np.mean(kept["clean"], axis=0).tolist(),
+        "noisy_kept": np.mean(kept["noisy"], axis=0).tolist(),
+    }
+
+
+def _two_stages(config: Any, own: np.ndarray, other: np.ndarray, epochs: tuple[int, int]) -> list[np.ndarray]:
+    """Whether each example of `own` is predicted as given, int8 (E, n), while training on it and then on `other`."""
+    import torch
+
+    from probes.training.loop import epoch_order, train_epoch
+    from probes.training.optimization import configured_optimizer
+    from probes.training.setup import prepare
+
+    setup = prepare(config)  # again: the same data, and weights as they begin
+    first = setup.examples.select(own)
+    correct = []
+    for stage, chosen in enumerate((own, other)):
+        examples = setup.examples.select(chosen)
+        optimizer = configured_optimizer(setup.model, config)
+        rows = []
+        for epoch in range(1, epochs[stage] + 1):
+            order = epoch_order(config.seeds["order"] + 1000 * stage, epoch, len(examples))
+            train_epoch(setup.model, optimizer, examples.select(order), config.batch_size)
+            setup.model.eval()
+            with torch.no_grad():
+                rows.append((setup.model(first.inputs).argmax(1) == first.given_labels).numpy().astype(np.int8))
+        correct.append(np.stack(rows))
+    return correct
+
+
+def _stages(scale: Scale) -> tuple[int, int]:
+    return scale.pick((80, 40), (40, 20))
+
+
+def _points(scale: Scale) -> list[Computation]:
+    first, second = _stages(scale)
+    common = {"dataset": scale.dataset, "subset": scale.subset, "first": first, "second": second}
+    return [Computation(f"seed{seed}", forget, {**common, "seed": seed}) for seed in scale.seeds]
+
+
+def _find(results: Results, scale: Scale) -> Findings:
+    found = results.values("seed{seed}", scale.seeds)
+    claims = [
+        Claim(
+            "finds-noise",
+            "Wrong labels are forgotten first: second-split forgetting time tells them from clean ones.",
+            SOURCE,
+            "AUROC of low second-split forgetting time for noisy against clean examples",
+            at_least(0.9),
+            NO_NUMBER,
+            tuple(_auroc(row) for row in found),
+        ),
+        Claim(
+            "clean-is-kept",
+            "Clean examples are kept far longer than wrong labels.",
+            SOURCE,
+            f"mean second-split forgetting time of clean less noisy ones, as a share of the {_stages(scale)[1]} epochs",
+            at_least(0.5),
+            NO_NUMBER,
+            tuple((_mean(row, False) - _mean(row, True)) / _stages(scale)[1] for row in found),
+        ),
+        Claim(
+            "noise-was-learned",
+            "Before, wrong labels had been fitted: it is forgetting, not never learning.",
+            SOURCE,
+            "share of noisy examples predicted as given in the end of the first stage",
+            at_least(0.9),
+            NO_NUMBER,
+            tuple(_fitted(row) for row in found),
+        ),
+    ]
+    charts: list[Chart] = [_kept(found), _times(found, _stages(scale)[1]), _table(found)]
+    return Findings(claims, charts, _notes())
+
+
+def _groups(row: dict[str, Any], noisy: bool) -> np.ndarray:
+    return np.array(row["forgotten"])[np.array(row["noisy"]) == noisy]
+
+
+def _mean(row: dict[str, Any], noisy: bool) -> float:
+    return float(_groups(row, noisy).mean())
+
+
+def _auroc(row: dict[str, Any]) -> float:
+    from probes.scores.detection import auroc
+
+    value = auroc(-np.array(row["forgotten"], dtype=float), np.array(row["noisy"]))
+    return float("nan") if value is None else float(value)
+
+
+def _fitted(row: dict[str, Any]) -> float:
+    """Learned for good by the end of the first stage."""
+    learned = np.array([epoch is not None for epoch in row["learned"]])
+    return float(learned[np.array(row["noisy"])].mean())
+
+
+def _kept(found: Sequence[dict[str, Any]]) -> LineChart:
+    epochs = list(range(1, len(found[0]["clean_kept"]) + 1)) if found else []
+    lines = [
+        band("clean", epochs, [row["clean_kept"] for row in found], swatch="clean"),
+        band("noisy, as labelled", epochs, [row["noisy_kept"] for row in found], swatch="noisy"),
+    ]
+    first = cell([row["noisy_kept"][0] for row in found], 2), cell([row["clean_kept"][0] for row in found], 2)
+    return LineChart(
+        "kept",
+        "What survives when training goes on with other examples?",
+        "Mislabelled examples are forgotten within a few epochs, typical ones never (figure 1).",
+        f"After one epoch of the second stage {first[0]} of the wrong labels and {first[1]} of the clean are kept.",
+        "epoch of the second stage",
+        "still predicted as given",
+        lines,
+        percent_y=True,
+    )
+
+
+def _times(found: Sequence[dict[str, Any]], last: int) -> BarChart:
+    edges = [1, 2, 3, 6, 11, last // 2 + 1, last + 1, last + 2]
+    names = [*(_range(low, high - 1) for low, high in pairwise(edges[:-1])), "never"]
+    bars = []
+    for name, noisy in (("clean", False), ("noisy", True)):
+        shares = [np.histogram(_groups(row, noisy), edges)[0] / _groups(row, noisy).size for row in found]
+        means = np.mean(shares, axis=0).tolist() if shares else [float("nan")] * len(names)
+        bars.append(Bars(name, means, swatch="noisy" if noisy else "clean"))
+    return BarChart(
+        "times",
+        "When is an example forgotten for good?",
+        "Low is mislabelled, middle rare, never typical (figure 2).",
+        f"Mean epoch {cell([_mean(row, True) for row in found], 1)} for noisy and "
+        f"{cell([_mean(row, False) for row in found], 1)} for clean examples; never counts as {last + 1}.",
+        "share of the group",
+        names,
+        bars,
+        percent_y=True,
+    )
+
+
+def _range(low: int, high: int) -> str:
+    return f"epoch {low}" if low == high else f"epochs {low}–{high}"
+
+
+def _table(found: Sequence[dict[str, Any]]) -> Table:
+    rows = [
+        [
+            name,
+            cell([_mean(row, noisy) for row in found], 1),
+            cell([float(np.median(_groups(row, noisy))) for row in found], 1),
+        ]
+        for name, noisy in (("clean", False), ("noisy", True))
+    ]
+    return Table(
+        "numbers", "The numbers", "None verified.", "Over the seeds.", ["group", "mean epoch", "median epoch"], rows
+    )
+
+
+def _notes() -> list[str]:
+    return [
+        f"Labels redrawn for {NOISE:.0%} of both halves; halves are swapped and merged, so that every example counts.",
+        "The second stage needs a high learning rate, here that of the first.",
+        "The published experiments train ResNets on images for 100 epochs.",
+    ]
+
+
+STUDY = Study(
+    name="second-split",
+    title="Forgotten on the second split",
+    question="Does going on with other examples tell memorized labels from learned ones?",
+    source="Maini et al., NeurIPS 2022, https://arxiv.org/abs/2210.15031",
+    effect="Mislabelled examples are forgotten soon after training moves to other data; typical ones never are.",
+    points=_points,
+    find=_find,
+)

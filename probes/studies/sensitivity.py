@@ -1,0 +1,266 @@
+"""Arpit et al. 2017, section 3.3: on real data few examples matter, on noise all do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from probes.studies.chart import Chart, HeatMap, LineChart, Swatch, Table, band, cell
+from probes.studies.claim import Claim, at_least
+from probes.studies.data import load_arrays
+from probes.studies.point import Computation
+from probes.studies.results import Results
+from probes.studies.scale import Scale
+from probes.studies.study import Findings, Study
+
+__all__ = ["STUDY", "gini_over_steps"]
+
+SOURCE = "Arpit et al. 2017, section 3.3 and figures 3-4"
+EXAMPLES, HIDDEN, BATCH, RATE, STEPS = 300, (16, 16), 60, 0.1, 120
+CONDITIONS = {"real": "real data", "randX": "random inputs", "randY": "random labels"}
+FIRST = 10  # steps before which a slope is not read: the mean is over too few
+
+
+def gini_over_steps(dataset: str, condition: str, steps: int, seed: int, unique: bool = False) -> dict[str, Any]:
+    """Gini coefficient of the mean loss sensitivity after each step of a small model's training.
+
+    Args:
+        dataset: 300 of its training examples are used.
+        condition: "real", "randX" (Gaussian inputs with the data's mean and variance) or "randY" (random labels).
+        steps: T.
+        seed: of the split, the noise, the weights and the order.
+        unique: give every example a class of its own.
+    """
+    from probes.probing import loss_sensitivity
+    from probes.scores.gini import gini
+
+    inputs, labels, classes = _data(dataset, condition, seed, unique)
+    model = _Maker(inputs.shape[1], classes)
+    sensitivity = loss_sensitivity(model, inputs, labels, steps=steps, lr=RATE, batch_size=BATCH, seed=seed)
+    running = np.cumsum(sensitivity, axis=0) / np.arange(1, steps + 1)[:, None]
+    return {"gini": gini(running).tolist()}
+
+
+def class_matrix(dataset: str, condition: str, steps: int, seed: int) -> dict[str, Any]:
+    """How much the loss of each class depends on the inputs of each class, mean over the steps of the same training."""
+    from probes.probing import loss_sensitivity_by_class
+
+    inputs, labels, classes = _data(dataset, condition, seed, unique=False)
+    settings: dict[str, Any] = {"steps": steps, "lr": RATE, "batch_size": BATCH, "seed": seed}
+    matrices = loss_sensitivity_by_class(_Maker(inputs.shape[1], classes), inputs, labels, **settings)
+    return {"matrix": matrices.mean(0).tolist()}
+
+
+class _Maker:
+    """Makes the small model: two hidden layers of 16 ReLU units, He's initial weights."""
+
+    def __init__(self, dimensions: int, classes: int) -> None:
+        self._widths = (dimensions, *HIDDEN, classes)
+
+    def __call__(self) -> Any:
+        from torch import nn
+
+        layers: list[nn.Module] = []
+        for before, after in zip(self._widths[:-1], self._widths[1:], strict=True):
+            linear = nn.Linear(before, after)
+            nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
+            nn.init.zeros_(linear.bias)
+            layers += [linear, nn.ReLU()]
+        return nn.Sequential(*layers[:-1])
+
+
+def _data(dataset: str, condition: str, seed: int, unique: bool) -> tuple[np.ndarray, np.ndarray, int]:
+    data = load_arrays(dataset, EXAMPLES, split_seed=seed)
+    inputs, labels, classes = data.train.astype(np.float32), data.labels, data.num_classes
+    rng = np.random.default_rng([seed, 4])
+    if condition == "randX":
+        inputs = rng.normal(inputs.mean(), inputs.std(), inputs.shape).astype(np.float32)
+    if condition == "randY":
+        labels = rng.integers(0, classes, len(labels))
+    if unique:
+        labels, classes = np.arange(len(labels)), len(labels)
+    return inputs, labels, classes
+
+
+def _points(scale: Scale) -> list[Computation]:
+    points = []
+    for seed in scale.seeds:
+        for condition in CONDITIONS:
+            common: dict[str, Any] = {"dataset": scale.dataset, "condition": condition, "seed": seed}
+            points.append(Computation(f"{condition}-seed{seed}", gini_over_steps, {**common, "steps": STEPS}))
+            if condition == "randY":
+                continue
+            matrix = {**common, "steps": scale.pick(STEPS, 30)}
+            points.append(Computation(f"{condition}-classes-seed{seed}", class_matrix, matrix))
+            if not scale.quick:
+                unique = {**common, "steps": STEPS, "unique": True}
+                points.append(Computation(f"{condition}-unique-seed{seed}", gini_over_steps, unique))
+    return points
+
+
+def _find(results: Results, scale: Scale) -> Findings:
+    found = {condition: results.values(f"{condition}-seed{{seed}}", scale.seeds) for condition in CONDITIONS}
+    curves = {condition: [np.array(row["gini"]) for row in rows] for condition, rows in found.items()}
+    matrices = {
+        condition: [np.array(row["matrix"]) for row in results.values(f"{condition}-classes-seed{{seed}}", scale.seeds)]
+        for condition in ("real", "randX")
+    }
+    claims = [*_gini_claims(curves), *_matrix_claims(matrices)]
+    charts: list[Chart] = [_figure("gini", "How unequally do examples matter?", curves)]
+    if not scale.quick:
+        unique = {
+            condition: [
+                np.array(row["gini"]) for row in results.values(f"{condition}-unique-seed{{seed}}", scale.seeds)
+            ]
+            for condition in ("real", "randX")
+        }
+        claims.append(
+            _above("unique-classes", "The contrast holds where every example is a class of its own.", unique, "randX")
+        )
+        charts.append(_figure("gini-unique", "And with a class of its own for every example?", unique))
+    charts += [_heat(condition, of) for condition, of in matrices.items()]
+    return Findings(claims, [*charts, _table(curves)], _notes())
+
+
+def _above(id: str, statement: str, curves: dict[str, list[np.ndarray]], other: str) -> Claim:
+    real, noise = ([float(curve[-1]) for curve in curves[name]] for name in ("real", other))
+    return Claim(
+        id,
+        statement,
+        SOURCE,
+        f"Gini coefficient of the mean loss sensitivity at the last step: real data less {CONDITIONS[other]}",
+        at_least(0.0),
+        "shown as curves; no number published",
+        tuple(one - two for one, two in zip(real, noise, strict=False)),
+        f"Real data {cell(real)}, {CONDITIONS[other]} {cell(noise)}.",
+    )
+
+
+def _gini_claims(curves: dict[str, list[np.ndarray]]) -> list[Claim]:
+    slopes = tuple(
+        float(np.polyfit(np.arange(FIRST, len(curve)), curve[FIRST:], 1)[0]) * 100 for curve in curves["real"]
+    )
+    return [
+        _above(
+            "few-matter-against-inputs",
+            "On real data examples matter less equally than on random inputs.",
+            curves,
+            "randX",
+        ),
+        _above(
+            "few-matter-against-labels",
+            "On real data they matter less equally than with random labels.",
+            curves,
+            "randY",
+        ),
+        Claim(
+            "grows-on-real-data",
+            "On real data the inequality grows while the network learns.",
+            SOURCE,
+            f"slope of the Gini coefficient on real data from step {FIRST} on, per 100 steps",
+            at_least(0.0),
+            "shown as curves; no number published",
+            slopes,
+        ),
+    ]
+
+
+def _matrix_claims(matrices: dict[str, list[np.ndarray]]) -> list[Claim]:
+    """Diagonal against the rest, and the rest on real data against noise."""
+    diagonal = tuple(float(np.diag(matrix).mean() / _off(matrix).mean()) for matrix in matrices["real"])
+    rest = {name: [float(_off(matrix).sum() / matrix.sum()) for matrix in of] for name, of in matrices.items()}
+    return [
+        Claim(
+            "own-class-matters-most",
+            "A class's loss depends most on its own inputs.",
+            "Arpit et al. 2017, section 3.3 and figure 5",
+            "mean entry on the diagonal of the class matrix over the mean entry off it, real data",
+            at_least(1.0),
+            "shown as a heat map: the diagonal dominates",
+            diagonal,
+        ),
+        Claim(
+            "classes-share-on-real-data",
+            "On real data classes depend on one another's inputs more than on noise.",
+            "Arpit et al. 2017, section 3.3 and figure 5",
+            "share of the class matrix off its diagonal: real data less random inputs",
+            at_least(0.0),
+            "shown as a heat map: more mass off the diagonal for real data",
+            tuple(one - two for one, two in zip(rest["real"], rest["randX"], strict=False)),
+            f"Off the diagonal: {cell(rest['real'])} on real data, {cell(rest['randX'])} on random inputs.",
+        ),
+    ]
+
+
+def _off(matrix: np.ndarray) -> np.ndarray:
+    return np.asarray(matrix[~np.eye(len(matrix), dtype=bool)])
+
+
+def _figure(id: str, question: str, curves: dict[str, list[np.ndarray]]) -> LineChart:
+    steps = max((len(curve) for of in curves.values() for curve in of), default=0)
+    colours: dict[str, Swatch] = {"real": "clean", "randX": "noisy", "randY": "other"}
+    lines = [
+        band(CONDITIONS[name], list(range(1, steps + 1)), of, swatch=colours[name], dashed=name != "real")
+        for name, of in curves.items()
+    ]
+    ends = ", ".join(f"{CONDITIONS[name]} {cell([float(curve[-1]) for curve in of])}" for name, of in curves.items())
+    return LineChart(
+        id,
+        question,
+        "The Gini coefficient is high on real data and low on random inputs, throughout training.",
+        f"After {steps} steps: {ends}.",
+        "step",
+        "Gini coefficient of the mean loss sensitivity",
+        lines,
+    )
+
+
+def _heat(condition: str, matrices: Sequence[np.ndarray]) -> HeatMap:
+    mean = np.mean(matrices, axis=0) if matrices else np.full((1, 1), np.nan)
+    names = [str(label) for label in range(len(mean))]
+    return HeatMap(
+        f"classes-{condition}",
+        f"Whose inputs does a class's loss depend on: {CONDITIONS[condition]}?",
+        "The diagonal dominates; off it there is more on real data than on noise.",
+        f"The diagonal is {np.diag(mean).mean() / _off(mean).mean():.1f} times the rest, on average."
+        if len(mean) > 1
+        else "",
+        "class of the inputs",
+        "class of the loss",
+        "loss sensitivity (nats per unit of input)",
+        names,
+        names,
+        mean.tolist(),
+        log=True,
+    )
+
+
+def _table(curves: dict[str, list[np.ndarray]]) -> Table:
+    rows = [
+        [CONDITIONS[name], *(cell([float(curve[at]) for curve in of]) for at in (0, FIRST, -1))]
+        for name, of in curves.items()
+    ]
+    header = ["data", "step 1", f"step {FIRST + 1}", "last step"]
+    return Table("numbers", "The numbers", "None published.", "Gini coefficient, mean ± sd.", header, rows)
+
+
+def _notes() -> list[str]:
+    return [
+        "The derivative runs through the unrolled updates of training, as the paper defines it; the gradient by the "
+        "input at fixed weights (`input_grad`) is another quantity.",
+        f"{EXAMPLES} examples, two hidden layers of 16 units, SGD at {RATE:g} in batches of {BATCH}; the paper used "
+        "1,000 MNIST digits at 14x14.",
+    ]
+
+
+STUDY = Study(
+    name="sensitivity",
+    title="Few examples matter on real data",
+    question="How unequally do training examples matter to what is learned?",
+    source="Arpit et al., ICML 2017, section 3.3, https://arxiv.org/abs/1706.05394",
+    effect="On real data the loss depends on few examples (high Gini coefficient), on noise on all of them alike.",
+    points=_points,
+    find=_find,
+)

@@ -1,0 +1,54 @@
+"""What counts as a second descent, and what never does."""
+
+import numpy as np
+import pytest
+
+from probes.studies.double_descent import describe_descent
+
+
+def curves(mean, noise, seeds=5):
+    """The same curve for each seed, moved as a whole or at its end."""
+    return np.array(mean) + noise * np.linspace(-1, 1, seeds)[:, None]
+
+
+def test_a_second_descent_is_seen():
+    found = describe_descent(curves([0.5, 0.2, 0.4, 0.1], 0.01))
+
+    assert (found.dip, found.peak, found.second) == (1, 2, True)
+    assert found.recovery == pytest.approx([0.3] * 5)
+
+
+@pytest.mark.parametrize(
+    "mean",
+    [
+        [0.5, 0.2, 0.4, 0.4, 0.4],  # a plateau
+        [0.5, 0.2, 0.3, 0.4, 0.5],  # still rising
+        [0.5, 0.4, 0.3, 0.2, 0.1],  # falling all the way
+        [0.1, 0.1, 0.1, 0.1, 0.1],  # nothing at all
+    ],
+)
+def test_a_plateau_is_never_called_one(mean):
+    rng = np.random.default_rng(0)
+    errors = np.array(mean) + 0.01 * rng.standard_normal((5, 5)) * (np.arange(5) == 4)
+
+    assert not describe_descent(errors).second
+    assert not describe_descent(np.array([mean])).second
+
+
+def test_a_recovery_within_two_sd_is_not_one():
+    """Mean recovery 0.1, sd over seeds 0.08."""
+    errors = np.array([[0.5, 0.2, 0.4, 0.3 + change] for change in (-0.08, 0.0, 0.08)])
+    found = describe_descent(errors)
+
+    assert np.mean(found.recovery) == pytest.approx(0.1)
+    assert not found.second
+
+
+def test_one_seed_decides_nothing():
+    assert not describe_descent(np.array([[0.5, 0.2, 0.4, 0.1]])).second
+
+
+def test_falling_all_the_way_has_no_peak_and_nothing_to_recover():
+    found = describe_descent(curves([0.5, 0.4, 0.1], 0.0))
+
+    assert (found.dip, found.peak, set(found.recovery)) == (0, 0, {0.0})

@@ -1,0 +1,103 @@
+"""The memorization study on answers that are made up."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from probes.data import load_dataset
+from probes.studies import Scale, get_study
+from probes.studies.measured_memorization import Measured
+from probes.studies.memorization import STUDY
+from probes.studies.noisy_data import noisy_data
+from probes.studies.subset_models import SubsetAnswers
+
+
+class MadeUp:
+    """Results of a study whose models look their training examples up, and know the true class of all others.
+
+    Test example 0 is right only where the first noisy training example was seen, 1 where the first clean one was.
+    """
+
+    def __init__(self, missing: str | None = None) -> None:
+        self.missing = missing
+
+    def value(self, name: str) -> dict | None:
+        if name == self.missing:
+            return None
+        seed, first = (int("".join(filter(str.isdigit, part))) for part in name.split("-"))
+        data = noisy_data("digits", 40, {"uniform_all": 0.4}, seed)
+        random = np.random.default_rng([seed, first])
+        inside = np.stack([random.permutation(40) < 28 for _ in range(32)])
+        test = np.ones((32, len(data.test)), dtype=bool)
+        test[:, 0] = inside[:, np.argmax(data.noisy)]
+        test[:, 1] = inside[:, np.argmin(data.noisy)]
+        return SubsetAnswers(inside, inside | ~data.noisy, test).to_dict()
+
+    def run(self, name: str) -> None:
+        return None
+
+
+@pytest.fixture
+def scale():
+    return Scale(quick=True, subset=40)
+
+
+def claims(found):
+    return {claim.id: claim for claim in found.claims}
+
+
+def test_a_learner_that_looks_up_memorizes_the_noisy_examples_alone(scale):
+    found = claims(STUDY.find(MadeUp(), scale))
+
+    assert found["noisy-memorized-more"].values == (1.0, 1.0, 1.0)
+    assert found["wrong-labels-memorized"].values == (1.0, 1.0, 1.0)
+    assert found["models-interpolate"].values == (1.0, 1.0, 1.0)
+    assert {claim.verdict for claim in found.values()} <= {"reproduced", "inconclusive"}
+
+
+def test_only_what_a_memorized_example_carries_is_a_pair(scale):
+    """The noisy example counts; the clean one is known without having been seen, whatever it carries."""
+    data = noisy_data("digits", 40, {"uniform_all": 0.4}, 0)
+    answers = SubsetAnswers.from_dicts([MadeUp().value(f"seed0-models{first:04d}") for first in (0, 32)])
+
+    found = Measured(0, answers, data, None)
+
+    noisy, clean = np.argmax(data.noisy), np.argmin(data.noisy)
+    assert (found.influence.value[noisy, 0], found.influence.value[clean, 1]) == (1.0, 1.0)
+    assert found.pairs(found.influence.value, 0.9) == 1
+    assert found.sure(found.influence)[:, :2].nonzero() == (noisy, 0)
+    assert found.pairs(found.chance.value, 0.9) == 0
+
+
+def test_every_claim_is_there_whatever_is_missing(scale):
+    whole, less = claims(STUDY.find(MadeUp(), scale)), claims(STUDY.find(MadeUp("seed1-models0032"), scale))
+
+    assert list(whole) == list(less)
+    assert less["enough-runs"].values[1] < whole["enough-runs"].values[1]
+
+
+def test_nothing_done_says_nothing(scale):
+    class Nothing:
+        def value(self, name):
+            return None
+
+    found = STUDY.find(Nothing(), scale)
+
+    assert all(claim.verdict == "inconclusive" for claim in found.claims)
+    assert found.charts == []
+
+
+def test_a_full_study_trains_a_thousand_models_on_all_digits():
+    points = get_study("memorization").points(Scale())
+    first = [point for point in points if point.name.startswith("seed0-")]
+
+    assert sum(point.arguments["models"] for point in first) >= 1000
+    assert all(point.arguments["subset"] is None and point.arguments["noise"] == 0.4 for point in first)
+    numbers = list(
+        itertools.chain.from_iterable(
+            range(point.arguments["first"], point.arguments["first"] + point.arguments["models"]) for point in first
+        )
+    )
+    assert len(set(numbers)) == len(numbers)
+    assert len(load_dataset("digits").train) == 1400
