@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -155,6 +155,7 @@ def study_axis(
     log: bool = False,
     is_share: bool = False,
     from_zero: bool = False,
+    at_values: bool = False,
     room: float = ROOM,
     most: int = 6,
 ) -> StudyAxis:
@@ -166,6 +167,8 @@ def study_axis(
         log: logarithmic; 0 gets a place of its own beside the smallest value.
         is_share: shown in percent.
         from_zero: a linear axis begins at 0 where nothing is negative.
+        at_values: of an x axis: it begins at the first value, and where the values are few and apart, such as the
+            widths of a study, ticks stand at the values themselves.
         room: share of the span that is left free at the ends.
         most: ticks.
     """
@@ -174,8 +177,10 @@ def study_axis(
     if log and title == "epoch" and (flat >= 0).all():
         return _epochs(flat, most)
     if log and (flat > 0).any():
-        return _log(flat[flat >= 0], title, is_share, room, most)
-    return _linear(flat, title, is_share, from_zero, room, most)
+        found = _log(flat[flat >= 0], title, is_share, room, most)
+    else:
+        found = _linear(flat, title, is_share, from_zero, room, most, snap=not at_values)
+    return _ticked_at(found, np.unique(flat), most) if at_values else found
 
 
 def shown(value: float, *, is_share: bool = False) -> str:
@@ -190,6 +195,17 @@ def shown(value: float, *, is_share: bool = False) -> str:
 def wrapped(text: str, chars: int) -> str:
     """A text from data, escaped, in lines of so many characters."""
     return "<br>".join(escape(line) for line in textwrap.wrap(text, chars))
+
+
+def _ticked_at(found: StudyAxis, values: np.ndarray, most: int) -> StudyAxis:
+    """The same axis with ticks at these values, where their texts do not touch."""
+    positions = found.place(values)
+    values, positions = values[np.isfinite(positions)], positions[np.isfinite(positions)]
+    apart = np.diff(positions)[int(math.isfinite(found.zero)) :] / (found.high - found.low)  # zero has room of its own
+    if not 1 < len(values) <= most or (apart < 0.6 / most).any():
+        return found
+    texts = [_tick_text(float(value), found.is_share) for value in values]
+    return replace(found, ticks=tuple((float(at), text) for at, text in zip(positions, texts, strict=True)))
 
 
 def _place(values: np.ndarray, kind: str, zero: float) -> np.ndarray:
@@ -245,12 +261,14 @@ def _tick_text(value: float, is_share: bool) -> str:
     return f"{value:,.0f}" if 1000 <= value < 1e6 else f"{value:.3g}"
 
 
-def _linear(flat: np.ndarray, title: str, is_share: bool, from_zero: bool, room: float, most: int) -> StudyAxis:
+def _linear(
+    flat: np.ndarray, title: str, is_share: bool, from_zero: bool, room: float, most: int, *, snap: bool
+) -> StudyAxis:
     low, high = (float(flat.min()), float(flat.max())) if len(flat) else (0.0, 1.0)
     bounded = is_share and low >= -0.5 and high <= 1.5 and len(flat) > 0  # bands of shares reach beyond [0, 1]
     if bounded:
         low, high = max(low, 0.0), min(high, 1.0)
-    if low >= 0 and (from_zero or low < 0.5 * high):
+    if low >= 0 and (from_zero or (snap and low < 0.5 * high)):
         low = 0.0
     if from_zero and high <= 0:
         high = 0.0
@@ -259,16 +277,22 @@ def _linear(flat: np.ndarray, title: str, is_share: bool, from_zero: bool, room:
     if high <= low:
         low, high = low - 0.5 * (abs(low) or 1), high + 0.5 * (abs(high) or 1)
     free = room * (high - low)
+    is_whole = not is_share and len(flat) > 0 and bool((flat == np.round(flat)).all())
     start = low if from_zero and low == 0 else low - free
-    return StudyAxis(title, "linear", start, high + free, tuple(_steps(low, high, is_share, most)), is_share=is_share)
+    return StudyAxis(
+        title, "linear", start, high + free, tuple(_steps(low, high, is_share, is_whole, most)), is_share=is_share
+    )
 
 
-def _steps(low: float, high: float, is_share: bool, most: int) -> list[tuple[float, str]]:
+def _steps(low: float, high: float, is_share: bool, is_whole: bool, most: int) -> list[tuple[float, str]]:
     """Round ticks within the ends."""
     factor = 100 if is_share else 1
     rough = (high - low) * factor / most
+    parts = (1, 2, 5, 10) if is_whole else (1, 2, 2.5, 5, 10)
+    if is_whole:
+        rough = max(rough, 1.0)
     power = 10 ** math.floor(math.log10(rough))
-    step = next(power * part for part in (1, 2, 2.5, 5, 10) if power * part >= rough * 0.999)
+    step = next(power * part for part in parts if power * part >= rough * 0.999)
     digits = max(0, -math.floor(math.log10(step) + 1e-9) + (1 if step / power == 2.5 else 0))
     first = math.ceil(low * factor / step - 1e-9)
     last = math.floor(high * factor / step + 1e-9)

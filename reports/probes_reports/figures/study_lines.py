@@ -71,7 +71,7 @@ class LineFigure:
         """Horizontal, for so many ticks."""
         values = [line.x[np.isfinite(line.y)] for line in self.lines]
         values += [np.array([r.value]) for r in self.references if r.axis == "x"]
-        return study_axis(values, self.x_title, log=self.log_x, is_share=self.share_x, most=most)
+        return study_axis(values, self.x_title, log=self.log_x, is_share=self.share_x, at_values=True, most=most)
 
     def y_axis(self) -> StudyAxis:
         """Upright."""

@@ -61,6 +61,27 @@ def test_ticks_are_round_and_told_apart(values, share, ticks):
     assert all(axis.low <= position <= axis.high for position, _ in axis.ticks)
 
 
+def test_whole_numbers_have_no_ticks_between_them():
+    axis = study_axis([np.array([2.0, 3.0])], "layers", most=12)
+
+    assert [text for _, text in axis.ticks] == ["2", "3"]
+
+
+@pytest.mark.parametrize(
+    ("values", "log", "share", "ticks"),
+    [
+        ([16, 64, 256, 1024], True, False, ["16", "64", "256", "1,024"]),
+        ([0, 0.2, 0.4, 0.8], False, True, ["0%", "20%", "40%", "80%"]),
+        ([0, 0.01, 100], True, False, ["0", "0.01", "100"]),
+        ([1, 1.01, 5], False, False, ["1", "2", "3", "4", "5"]),
+    ],
+)
+def test_few_values_have_the_ticks_unless_they_would_touch(values, log, share, ticks):
+    axis = study_axis([np.array(values, dtype=float)], "x", log=log, is_share=share, at_values=True, most=5)
+
+    assert [text for _, text in axis.ticks] == ticks
+
+
 def test_a_band_of_shares_does_not_stretch_the_axis_beyond_all_and_nothing():
     axis = study_axis([np.array([0.1, 0.95]), np.array([-0.1, 1.2])], "y", is_share=True)
 

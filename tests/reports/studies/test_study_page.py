@@ -240,6 +240,8 @@ def test_another_file_is_not_replaced(write, tmp_path):
         {"charts": [{"kind": "lines", "id": "a", "question": "?", "paper": "", "ours": ""}]},
         {"charts": [{"kind": "heat", "id": "a", "question": "?", "paper": "", "ours": "", "x_title": "", "y_title": "",
                      "value_title": "", "rows": ["a"], "columns": ["b"], "values": [[1, 2]]}]},
+        {"charts": [{"kind": "table", "id": "a", "question": "?", "paper": "", "ours": "", "header": ["a", "b"],
+                     "rows": [["only one"]]}]},
         {"scale": "large"},
     ],
 )  # fmt: skip
