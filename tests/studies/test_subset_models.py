@@ -25,6 +25,7 @@ def test_a_subset_depends_on_nothing_but_its_model():
     assert np.array_equal(alone[0], among[1])
     assert among.shape == (3, 35)
     assert all(len(set(row)) == 35 for row in among.tolist())
+    assert not np.array_equal(among[0], among[1])
     assert not np.array_equal(among[0], draw_subsets(50, [6], seed=4)[0])
 
 
