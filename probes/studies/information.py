@@ -62,8 +62,9 @@ def binned_information(bins: np.ndarray, labels: np.ndarray) -> tuple[float, flo
     Source:
         Shwartz-Ziv & Tishby 2017, section 3, https://arxiv.org/abs/1703.00810.
     """
-    _, cell = np.unique(bins, axis=0, return_inverse=True)
-    cell = cell.reshape(-1)
+    cell = np.zeros(len(bins), dtype=np.int64)
+    for unit in bins.T:  # one unit after the other: sorting whole rows takes ten times as long
+        _, cell = np.unique(cell * (unit.max() + 1) + unit, return_inverse=True)
     whole = entropy_bits(np.bincount(cell))
     given = sum(
         float((labels == label).mean()) * entropy_bits(np.bincount(cell[labels == label]))
