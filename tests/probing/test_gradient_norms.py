@@ -10,6 +10,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from probes.data import ExampleSet
 from probes.probing import gradient_norms as module
+from probes.probing import layer_gradients
 from probes.probing.gradient_norms import GradientNorms, gradient_norms
 from probes.probing.probe import ProbeContext
 
@@ -179,6 +180,18 @@ class Overwriting(nn.Module):
         return self.out(hidden)
 
 
+class Viewing(nn.Module):
+    """`view` takes no image whose channels come last in memory."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.out = nn.Conv2d(4, 6, 3, padding=1), nn.Linear(6 * 30, K)
+
+    def forward(self, inputs):
+        hidden = self.layer(inputs).relu()
+        return self.out(hidden.view(len(hidden), -1))
+
+
 class Pair(nn.Module):
     def forward(self, inputs):
         return inputs, inputs
@@ -218,6 +231,16 @@ BY_HOOKS = {
     "conv": (IMAGES, lambda: conv(4, 6, 3, padding=1)),
     "conv without bias": (IMAGES, lambda: conv(4, 6, 3, bias=False)),
     "conv stride, dilation": (IMAGES, lambda: conv(4, 6, (3, 2), stride=(2, 1), dilation=(1, 2), padding=(2, 1))),
+    "conv stride, dilation, wide": (
+        IMAGES,
+        lambda: conv(4, 6, (2, 3), stride=(1, 2), dilation=(3, 1), padding=(2, 0)),
+    ),
+    "conv channels last": (
+        IMAGES,
+        lambda: net(nn.Conv2d(4, 6, 3).to(memory_format=torch.channels_last), nn.Flatten(), nn.LazyLinear(K)),
+    ),
+    "conv viewed": (IMAGES, Viewing),
+    "conv of one channel": ((1, 6, 5), lambda: conv(1, 6, 3)),
     "conv groups": (IMAGES, lambda: conv(4, 8, 3, groups=2, stride=2)),
     "conv depthwise": (IMAGES, lambda: conv(4, 4, 3, groups=4)),
     "conv same": (IMAGES, lambda: conv(4, 6, (2, 3), padding="same")),
@@ -330,10 +353,13 @@ def test_a_convolution_too_large_for_groups_agrees_too():
     assert gradient_norms(model, inputs, targets) == pytest.approx(one_by_one(model, inputs, targets), rel=1e-5)
 
 
-def test_chunks_change_nothing(monkeypatch):
-    model, inputs, targets = case(*BY_HOOKS["conv groups"])
+@pytest.mark.parametrize("name", ["mlp", "conv", "conv groups"])
+def test_chunks_change_nothing(name, monkeypatch):
+    model, inputs, targets = case(*BY_HOOKS[name])
     whole = gradient_norms(model, inputs, targets)
     monkeypatch.setattr(module, "_ROWS", 2)
+    monkeypatch.setattr(module, "_ROWS_OF_IMAGES", 2)
+    monkeypatch.setattr(layer_gradients, "_WINDOW_BYTES", 1)
     monkeypatch.setattr(module, "_BYTES", 1)
 
     assert gradient_norms(model, inputs, targets) == pytest.approx(whole, rel=1e-6)
