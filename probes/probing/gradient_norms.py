@@ -21,7 +21,7 @@ from probes.probing.per_example_gradients import (
     rows_within,
     trainable_parameters,
 )
-from probes.probing.probe import preserved
+from probes.probing.probe import dtypes_named, preserved
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,7 +132,7 @@ def measure_norms(model: nn.Module, examples: ExampleSet) -> tuple[np.ndarray, n
     """
     if len(examples) == 0:
         raise ValueError("examples must hold at least one example, got none.")
-    with preserved(model), torch.inference_mode(False), torch.enable_grad():
+    with preserved(model), torch.inference_mode(False), torch.enable_grad(), dtypes_named(model, examples.inputs):
         measure = _Measure(model, _first_two(examples, _device(model, examples.given_labels.device)))
         parts = [measure.chunk(inputs, targets) for _, inputs, targets in examples.batches(measure.rows)]
         norms, last_layer = (torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True))

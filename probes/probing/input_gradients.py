@@ -10,7 +10,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from probes.data.examples import ExampleSet
-from probes.probing.probe import preserved
+from probes.probing.probe import check_examples_apart, dtypes_named, preserved
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +20,7 @@ __all__ = [
     "check_targets",
     "example_frame",
     "for_each",
+    "full_precision",
     "given_loss",
     "gradient",
     "logits_of",
@@ -46,26 +47,32 @@ def for_each(
         rows: examples in one pass.
 
     Returns:
-        What `measure` returns, for all of them: (N, ...).
+        What `measure` returns, for all of them: (N, ...); float16 and bfloat16 as float32.
 
     Raises:
-        ValueError: no examples.
-        TypeError: inputs are not floating point.
+        ValueError: no examples, or a model that mixes those of a batch in eval mode.
+        TypeError: inputs are not floating point, or not of the type of the weights.
     """
     if len(examples) == 0:
         raise ValueError("examples must hold at least one example, got none.")
     if not examples.inputs.is_floating_point():
         raise TypeError(f"a gradient by the input needs floating point inputs, got {examples.inputs.dtype}.")
+    check_examples_apart(model)
     parts = []
-    with preserved(model), torch.inference_mode(False), torch.enable_grad():
+    with preserved(model), torch.inference_mode(False), torch.enable_grad(), dtypes_named(model, examples.inputs):
         device = next((t.device for t in (*model.parameters(), *model.buffers())), examples.inputs.device)
         for parameter in model.parameters():
             parameter.requires_grad_(False)
         for _, inputs, targets in examples.batches(rows):
             # Clones, for a caller in inference mode: autograd does not take the tensors made there.
             found = measure(inputs.to(device).detach().clone(), targets.to(device).clone())
-            parts.append(found.detach().cpu().numpy())
+            parts.append(full_precision(found.detach()).cpu().numpy())
     return np.concatenate(parts)
+
+
+def full_precision(values: torch.Tensor) -> torch.Tensor:
+    """float16 and bfloat16 as float32, to add up in and for numpy; anything else as it is."""
+    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
 
 
 def gradient(model: torch.nn.Module, inputs: torch.Tensor, targets: torch.Tensor, of: OfLogits) -> torch.Tensor:
@@ -78,13 +85,13 @@ def gradient(model: torch.nn.Module, inputs: torch.Tensor, targets: torch.Tensor
         of: (logits (B, K), targets) -> values (B,).
 
     Returns:
-        float, (B, ...).
+        float, (B, ...); float32 at least.
     """
     leaf = inputs.detach().clone().requires_grad_()
-    values = of(logits_of(model, leaf), targets)
+    values = of(full_precision(logits_of(model, leaf)), targets)
     if not values.requires_grad:
         raise ValueError("no gradient connects the model's logits to its inputs. Is there a no_grad inside?")
-    return torch.autograd.grad(values.sum(), leaf)[0]
+    return full_precision(torch.autograd.grad(values.sum(), leaf)[0])
 
 
 def logits_of(model: Callable[[torch.Tensor], Any], inputs: torch.Tensor) -> torch.Tensor:

@@ -127,7 +127,8 @@ def _conv_bias(layer: Any, given: Tensor, slope: Tensor) -> Tensor:
 
 
 def _batch_norm_weight(layer: Any, given: Tensor, slope: Tensor) -> Tensor:
-    normalised = F.batch_norm(given, layer.running_mean, layer.running_var, training=False, eps=layer.eps)
+    mean, variance = layer.running_mean.to(given.dtype), layer.running_var.to(given.dtype)
+    normalised = F.batch_norm(given, mean, variance, training=False, eps=layer.eps)
     return _square(_channel_sums(normalised * slope))
 
 
