@@ -1,6 +1,6 @@
 """Write docs/performance.md from the measurements in benchmarks/results.
 
-for name in tracker training signals attributions; do
+for name in tracker training signals attributions gradient_norms probing probe_memory; do
     python benchmarks/$name.py --json > benchmarks/results/$name.json
 done
 python benchmarks/write_page.py
@@ -101,6 +101,38 @@ One measurement of the probe `attributions` on its default panel of 32 digits, i
 default MLP on digits.
 """,
         ("both_", "saliency_"),
+    ),
+    (
+        "gradient_norms",
+        "Gradient norms",
+        """\
+`probes.probing.gradient_norms.gradient_norms`, one call for one batch, in units of one plain forward and backward pass
+of that batch. The rivals: a loop of single-example backward passes; `vmap(grad)` of `torch.func`, the whole batch at
+once (in chunks it is slower); [opacus](https://opacus.ai), which keeps every gradient. The layout `channels_last` is
+what `probe train` uses for images. Measured while other work shared the two cores: the ratios are of calls in turns.
+""",
+        ("digits_mlp", "mlp", "cnn"),
+    ),
+    (
+        "probing",
+        "Each probe",
+        """\
+One measurement of each probe on the set of examples it runs on, in units of one training epoch of the default MLP on
+digits with 40 % noise, an epoch and a measurement in turns; on shared cores as well. What a probe's `finish` reads of
+earlier epochs is not in it.
+""",
+        ("",),
+    ),
+    (
+        "probe_memory",
+        "Memory of each probe",
+        """\
+The most memory that was resident in a process that loads Fashion-MNIST's 60,000 training images, builds the CNN and
+records one probe into a run, in 10^9 bytes: Python, torch and the data included, which the first row shows. `vog`
+measured twice, `loss_curvature` in one direction in place of ten that come one after the other, `critical_samples` on
+the validation split.
+""",
+        ("",),
     ),
 )
 END = """\

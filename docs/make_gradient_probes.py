@@ -40,9 +40,9 @@ SENSITIVITY = """\
 
 [Loss sensitivity](probes.md#loss-sensitivity-through-the-training-itself) (Arpit et al. 2017, section 3.3): how much
 the loss of the whole set depends on each input, through the training itself. {examples} digits, a network of two layers
-of 16 units (He's initialisation), {steps} updates at rate {lr}, batches of {batch_size}. The Gini coefficient is that of
-the mean over the updates so far; the slope is that of a straight line through it, per 100 updates. *randX*: normal noise
-in place of the images; *randY*: labels drawn at random.
+of 16 units (He's initialisation), {steps} updates at rate {lr}, batches of {batch_size}. The Gini coefficient is that
+of the mean over the updates so far; the slope is that of a straight line through it, per 100 updates. *randX*: normal
+noise in place of the images; *randY*: labels drawn at random.
 
 {table}
 """

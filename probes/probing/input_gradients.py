@@ -58,7 +58,8 @@ def for_each(
     if not examples.inputs.is_floating_point():
         raise TypeError(f"a gradient by the input needs floating point inputs, got {examples.inputs.dtype}.")
     check_examples_apart(model)
-    parts = []
+    whole: np.ndarray | None = None
+    start = 0
     with preserved(model), torch.inference_mode(False), torch.enable_grad(), dtypes_named(model, examples.inputs):
         device = next((t.device for t in (*model.parameters(), *model.buffers())), examples.inputs.device)
         for parameter in model.parameters():
@@ -66,8 +67,13 @@ def for_each(
         for _, inputs, targets in examples.batches(rows):
             # Clones, for a caller in inference mode: autograd does not take the tensors made there.
             found = measure(inputs.to(device).detach().clone(), targets.to(device).clone())
-            parts.append(full_precision(found.detach()).cpu().numpy())
-    return np.concatenate(parts)
+            part = full_precision(found.detach()).cpu().numpy()
+            if whole is None:  # filled part by part: putting parts together would take their memory twice
+                whole = np.empty((len(examples), *part.shape[1:]), dtype=part.dtype)
+            whole[start : start + len(part)] = part
+            start += len(part)
+    assert whole is not None
+    return whole
 
 
 def full_precision(values: torch.Tensor) -> torch.Tensor:
