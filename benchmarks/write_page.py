@@ -109,7 +109,7 @@ default MLP on digits.
 `probes.probing.gradient_norms.gradient_norms`, one call for one batch, in units of one plain forward and backward pass
 of that batch. The rivals: a loop of single-example backward passes; `vmap(grad)` of `torch.func`, the whole batch at
 once (in chunks it is slower); [opacus](https://opacus.ai), which keeps every gradient. The layout `channels_last` is
-what `probe train` uses for images. Measured while other work shared the two cores: the ratios are of calls in turns.
+what `probe train` uses for images. Seconds of the processor, one thread, calls in turns: other work shared the cores.
 """,
         ("digits_mlp", "mlp", "cnn"),
     ),

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from probes.data.examples import ExampleSet
+from probes.probing.input_gradients import ROWS, ROWS_OF_IMAGES, convolves
 from probes.probing.layer_hooks import NotOnePassError, hookable_layers, one_pass_norms
 from probes.probing.per_example_gradients import (
     LossSlope,
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["GradientNorms", "gradient_norms", "measure_norms"]
 
-_ROWS = 256  # examples in one forward and backward pass: bounds the memory
-_ROWS_OF_IMAGES = 64  # the same of a convolutional network, whose values then stay in a processor's caches
 _BYTES = 256 * 2**20  # most that gradients themselves take up at a time, where they have to be held
 
 
@@ -160,9 +159,9 @@ class _Measure:
     def __init__(self, model: nn.Module, first_two: Tensor) -> None:
         self.model, self.device = model, first_two.device
         trainable = trainable_parameters(model)
-        of_images = first_two.ndim == 4 and any(isinstance(module, nn.Conv2d) for module in model.modules())
-        self.rows = _ROWS_OF_IMAGES if of_images else _ROWS
-        self._channels_last = of_images and first_two.is_floating_point() and first_two.device.type == "cpu"
+        self.rows = ROWS_OF_IMAGES if convolves(model) else ROWS
+        on_cpu, of_images = first_two.device.type == "cpu", first_two.ndim == 4 and convolves(model)
+        self._channels_last = on_cpu and of_images and first_two.is_floating_point()
         try:
             self.last = _last_linear(model, self._laid_out(first_two))
         except RuntimeError:  # a `view` that needs the usual order of numbers, perhaps

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ROWS",
+    "ROWS_OF_IMAGES",
     "check_targets",
+    "convolves",
     "example_frame",
     "for_each",
     "full_precision",
@@ -28,6 +30,7 @@ __all__ = [
 ]
 
 ROWS = 256  # examples in one pass, about a training batch: bounds the memory
+ROWS_OF_IMAGES = 64  # the same of a convolutional network, whose values are many; then they stay in caches as well
 
 OfLogits: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -36,15 +39,13 @@ def for_each(
     model: torch.nn.Module,
     examples: ExampleSet,
     measure: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
-    rows: int = ROWS,
 ) -> np.ndarray:
-    """Measure every example, `rows` at a time, in eval mode and with frozen weights.
+    """Measure every example, ROWS or ROWS_OF_IMAGES at a time, in eval mode and with frozen weights.
 
     Args:
         model: inputs (B, ...) -> logits; left as it was found.
         examples: N of them, floating point.
         measure: (inputs (B, ...), targets (B,)), both where the model is -> (B, ...).
-        rows: examples in one pass.
 
     Returns:
         What `measure` returns, for all of them: (N, ...); float16 and bfloat16 as float32.
@@ -64,7 +65,7 @@ def for_each(
         device = next((t.device for t in (*model.parameters(), *model.buffers())), examples.inputs.device)
         for parameter in model.parameters():
             parameter.requires_grad_(False)
-        for _, inputs, targets in examples.batches(rows):
+        for _, inputs, targets in examples.batches(ROWS_OF_IMAGES if convolves(model) else ROWS):
             # Clones, for a caller in inference mode: autograd does not take the tensors made there.
             found = measure(inputs.to(device).detach().clone(), targets.to(device).clone())
             part = full_precision(found.detach()).cpu().numpy()
@@ -74,6 +75,11 @@ def for_each(
             start += len(part)
     assert whole is not None
     return whole
+
+
+def convolves(model: torch.nn.Module) -> bool:
+    """Whether it has convolutions of images."""
+    return any(isinstance(module, torch.nn.Conv2d) for module in model.modules())
 
 
 def full_precision(values: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from probes.probing.blocks import block_outputs
-from probes.probing.input_gradients import ROWS, check_targets, example_frame, for_each, logits_of
+from probes.probing.input_gradients import check_targets, example_frame, for_each, logits_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -150,7 +150,7 @@ def _layers_of(model: torch.nn.Module, examples: ExampleSet) -> list[torch.Tenso
         layers.append([layer.cpu() for layer in found])
         return prediction
 
-    for_each(model, examples, keep, ROWS)
+    for_each(model, examples, keep)
     return [torch.cat(parts) for parts in zip(*layers, strict=True)]
 
 

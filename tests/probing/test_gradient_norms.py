@@ -347,6 +347,16 @@ def test_is_exact_in_double_precision(name):
     assert gradient_norms(model, inputs, targets) == pytest.approx(one_by_one(model, inputs, targets), rel=1e-12)
 
 
+@pytest.mark.parametrize("name", ["batch norm 2d", "layer norm", "group norm", "conv"])
+def test_is_about_right_in_bfloat16(name):
+    model, inputs, targets = case(*BY_HOOKS[name], dtype=torch.bfloat16)
+
+    norms, _, method = module.measure_norms(model, ExampleSet(inputs, targets))
+
+    assert method == "hooks"
+    assert norms == pytest.approx(one_by_one(model, inputs, targets), rel=0.05)
+
+
 def test_a_convolution_too_large_for_groups_agrees_too():
     model, inputs, targets = case((16, 24, 24), lambda: conv(16, 32, 3, groups=2, padding=1))
 
@@ -357,8 +367,8 @@ def test_a_convolution_too_large_for_groups_agrees_too():
 def test_chunks_change_nothing(name, monkeypatch):
     model, inputs, targets = case(*BY_HOOKS[name])
     whole = gradient_norms(model, inputs, targets)
-    monkeypatch.setattr(module, "_ROWS", 2)
-    monkeypatch.setattr(module, "_ROWS_OF_IMAGES", 2)
+    monkeypatch.setattr(module, "ROWS", 2)
+    monkeypatch.setattr(module, "ROWS_OF_IMAGES", 2)
     monkeypatch.setattr(layer_gradients, "_WINDOW_BYTES", 1)
     monkeypatch.setattr(module, "_BYTES", 1)
 
@@ -379,7 +389,7 @@ def test_a_model_that_turns_off_its_path_midway_is_still_exact(monkeypatch):
 
     model, inputs, targets = case(FLAT, Skipping)
     inputs[4:] += 20
-    monkeypatch.setattr(module, "_ROWS", 2)
+    monkeypatch.setattr(module, "ROWS", 2)
 
     assert gradient_norms(model, inputs, targets) == pytest.approx(one_by_one(model, inputs, targets), rel=1e-5)
 
