@@ -10,14 +10,13 @@ turn does not use: other work on the machine counts less.
 from __future__ import annotations
 
 import logging
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.util import find_spec
 
 import torch
-from measuring import ROUNDS, Figure, ratios, run_alone, seconds
+from measuring import ROUNDS, Figure, processor_seconds, ratios, run_alone, seconds
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
@@ -110,10 +109,7 @@ def in_turns(calls: dict[str, Call], rounds: int) -> dict[str, list[float]]:
     times: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
-            start = time.process_time()
-            for _ in range(repeats[name]):
-                call()
-            times[name].append((time.process_time() - start) / repeats[name])
+            times[name].append(processor_seconds(call, repeats[name]))
     return times
 
 

@@ -118,8 +118,8 @@ what `probe train` uses for images. Seconds of the processor, one thread, calls 
         "Each probe",
         """\
 One measurement of each probe on the set of examples it runs on, in units of one training epoch of the default MLP on
-digits with 40 % noise, an epoch and a measurement in turns; on shared cores as well. What a probe's `finish` reads of
-earlier epochs is not in it.
+digits with 40 % noise, an epoch and a measurement in turns; seconds of the processor as well. What a probe's `finish`
+reads of earlier epochs is not in it.
 """,
         ("",),
     ),

@@ -39,7 +39,7 @@ def test_an_effect_that_does_not_appear_is_said_with_its_numbers(maker, measured
 
     (row,) = (line for line in maker.page(fewer).splitlines() if "pulls against" in line)
 
-    assert row.endswith("| -0.10 ± 0.00 | **no** |")
+    assert row.endswith("| 0.10 ± 0.00 | **no** |")
 
 
 def test_an_effect_of_some_seeds_alone_is_no_effect(maker):
