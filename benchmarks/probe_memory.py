@@ -49,24 +49,25 @@ def peak_gb(name: str) -> float:
     from probes.training.setup import prepare, using_threads
 
     setup = prepare(TrainConfig(**CONFIG, probe=("none",)))  # type: ignore[arg-type]
-    train, validation = setup.dataset.train, setup.dataset.validation
+    dataset, model, lr, threads = setup.dataset, setup.model, setup.config.lr, setup.threads
+    train, validation, unit, classes = dataset.train, dataset.validation, input_unit(dataset), len(dataset.classes)
     examples = ExampleSet(  # validation images were taken out of the 60,000
         torch.cat([train.inputs, validation.inputs]),
         torch.cat([train.given_labels, validation.given_labels]),
         true_labels=torch.cat([train.true_labels, validation.given_labels]),
     )
     assert len(examples) == 60_000
+    blank = dataset.blank_value
+    del setup, dataset, train  # 54,000 of the images, once more
     if name != NOTHING:
-        unit = input_unit(setup.dataset)
-        probe = make_probe(name, seed=0, blank_value=setup.dataset.blank_value, validation=validation, unit=unit)
+        probe = make_probe(name, seed=0, blank_value=blank, validation=validation, unit=unit)
         probe = LossCurvature(directions=1) if name == "loss_curvature" else probe
-        with using_threads(setup.threads), tempfile.TemporaryDirectory() as folder:
+        with using_threads(threads), tempfile.TemporaryDirectory() as folder:
             tracker = ExampleTracker(len(examples), run=Path(folder) / "run")
             for _ in range(2 if name == "vog" else 1):
-                zeros = torch.zeros(len(examples), len(setup.dataset.classes))
-                tracker.update(range(len(examples)), zeros, examples.given_labels)
+                tracker.update(range(len(examples)), torch.zeros(len(examples), classes), examples.given_labels)
                 tracker.end_epoch()
-                tracker.record(probe, setup.model, examples, learning_rate=setup.config.lr)
+                tracker.record(probe, model, examples, learning_rate=lr)
             tracker.close()
     unit_bytes = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit_bytes / 1e9

@@ -1,4 +1,4 @@
-"""Write docs/performance.md from the measurements in benchmarks/results.
+"""Write docs/performance.md, and the costs in docs/probes.md, from the measurements in benchmarks/results.
 
 for name in tracker training signals attributions gradient_norms probing probe_memory; do
     python benchmarks/$name.py --json > benchmarks/results/$name.json
@@ -18,6 +18,7 @@ from measuring import spelled
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks/results"
 PAGE = ROOT / "docs/performance.md"
+PROBES_GUIDE = ROOT / "docs/probes.md"
 
 TOP = """\
 # Performance
@@ -169,6 +170,19 @@ def page(results: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join([*parts, f"## The machine\n\n{lines}", END])
 
 
+def with_costs(guide: str, results: Mapping[str, Mapping[str, Any]]) -> str:
+    """The guide to probes with the columns `cost` and `peak, GB` of its table made anew."""
+    lines = guide.splitlines(keepends=True)
+    for at, line in enumerate(lines):
+        cells = line.split(" | ")
+        name = cells[0].removeprefix("| ").strip("`")
+        cost = results["probing"]["figures"].get(f"{name}_over_training_epoch")
+        if line.startswith("| `") and cost is not None:
+            cells[3:5] = f"{cost:.2g}", f"{results['probe_memory']['figures'][f'{name}_gb']:.2f}"
+            lines[at] = " | ".join(cells)
+    return "".join(lines)
+
+
 def table(result: Mapping[str, Any], names: Sequence[str]) -> str:
     """Markdown, a row per figure."""
     rows = ["| | median | quartiles | target |", "| --- | ---: | ---: | --- |"]
@@ -205,3 +219,4 @@ def saved() -> dict[str, dict[str, Any]]:
 
 if __name__ == "__main__":
     PAGE.write_text(page(saved()), encoding="utf-8")
+    PROBES_GUIDE.write_text(with_costs(PROBES_GUIDE.read_text(encoding="utf-8"), saved()), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -14,7 +15,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 def maker():
     """docs/make_gradient_probes.py as a module."""
     spec = spec_from_file_location("make_gradient_probes", DOCS / "make_gradient_probes.py")
-    module = module_from_spec(spec)
+    module = sys.modules["make_gradient_probes"] = module_from_spec(spec)  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module
 
