@@ -14,7 +14,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Figure", "alternated", "machine", "quartiles", "ratios", "run_alone", "seconds", "spelled"]
+__all__ = [
+    "Figure",
+    "alternated",
+    "machine",
+    "processor_seconds",
+    "quartiles",
+    "ratios",
+    "run_alone",
+    "seconds",
+    "spelled",
+]
 
 ROUNDS = 7
 
@@ -40,6 +50,14 @@ def seconds(function: Callable[[], object], repeats: int = 1) -> float:
     for _ in range(repeats):
         function()
     return (time.perf_counter() - start) / repeats
+
+
+def processor_seconds(function: Callable[[], object], repeats: int = 1) -> float:
+    """Seconds of the processor per call, over all threads: waiting for other work on the machine does not count."""
+    start = time.process_time()
+    for _ in range(repeats):
+        function()
+    return (time.process_time() - start) / repeats
 
 
 def alternated(calls: Mapping[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, list[float]]:

@@ -70,6 +70,7 @@ def command(
 
     RUN is a run folder; the newest of runs/ if left out. Prints the folder of what was measured.
     """
+    from probes.scores.probe_scores import checkpoints_in_words
     from probes.training import measure_run
 
     measured = measure_run(
@@ -78,8 +79,13 @@ def command(
     frame = measured.probe(name)
     epochs = sorted(int(epoch) for epoch in frame["epoch"].unique())
     folder = measured.path / "probes" / name
+    weighed = "learning_rate" in frame  # self-influence: a number without them says little
     if as_json:
-        echo_json({"probe": name, "epochs": epochs, "folder": folder})
+        rates = frame.groupby("epoch")["learning_rate"].first() if weighed else {}
+        extra = {"mode": "eval", "learning_rates": {str(epoch): rate for epoch, rate in rates.items()}}
+        echo_json({"probe": name, "epochs": epochs, "folder": folder} | (extra if weighed else {}))
         return
     say(f"{name} at epochs {', '.join(map(str, epochs))}.")
+    if weighed:
+        say(f"{name}: {checkpoints_in_words(frame)}.")
     click.echo(folder)

@@ -48,6 +48,7 @@ def command(
     """
     from probes import open_run
     from probes.scores.catalogue import CATALOGUE
+    from probes.scores.probe_scores import checkpoints_in_words
 
     opened = open_run(chosen_run(run))
     frame = opened.scores(epochs=epochs)
@@ -66,6 +67,8 @@ def command(
         return
     click.echo(_as_text(shown, sort, opened.classes))
     say(f"{len(shown):,} of {len(frame):,} examples, {_order_in_words(sort)}.")
+    if sort in ("self_influence", "last_layer_self_influence"):
+        say(f"{sort}: {checkpoints_in_words(opened.probe('self_influence'))}.")
 
 
 def _first_known(frame: pd.DataFrame) -> str:

@@ -18,7 +18,7 @@ from probes.probing.per_example_gradients import (
     rows_within,
     trainable_parameters,
 )
-from probes.probing.probe import preserved
+from probes.probing.probe import dtypes_named, preserved
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +30,7 @@ __all__ = ["Coherence", "GroupGradients", "gsnr", "m_coherence", "measure_group"
 
 _BYTES = 256 * 2**20  # most that one block of gradients takes up; three may exist at a time
 _ROWS = 256  # most examples in a block
+_COLUMNS = 2**15  # parameters whose moments are taken at once: in float64, which torch makes a copy for
 
 
 class Coherence:
@@ -143,7 +144,7 @@ class GroupGradients:
 
 def measure_group(model: nn.Module, examples: ExampleSet) -> GroupGradients:
     """Compute the gradients of a group block by block, in eval mode; the model is left as it was."""
-    with preserved(model), torch.inference_mode(False), torch.enable_grad():
+    with preserved(model), torch.inference_mode(False), torch.enable_grad(), dtypes_named(model, examples.inputs):
         device = next(iter(trainable_parameters(model).values())).device
         rows = min(_ROWS, rows_within(_BYTES, model))
         blocks = [(inputs.to(device), targets.to(device)) for _, inputs, targets in examples.batches(rows)]
@@ -188,8 +189,11 @@ class _Moments:
 
     def add(self, rows: Tensor) -> None:
         """Take in a block; its numbers are overwritten."""
-        count, mean = len(rows), rows.mean(0, dtype=torch.float64)
-        squares = rows.sub_(mean.to(rows.dtype)).square_().sum(0, dtype=torch.float64)
+        count, parts = len(rows), []
+        for columns in rows.split(_COLUMNS, dim=1):
+            centre = columns.mean(0, dtype=torch.float64)
+            parts.append((centre, columns.sub_(centre.to(rows.dtype)).square_().sum(0, dtype=torch.float64)))
+        mean, squares = (torch.cat(part) for part in zip(*parts, strict=True))
         difference = mean - self.mean.to(mean.device)
         total = self.count + count
         self.squares = self.squares.to(mean.device) + squares + difference**2 * (self.count * count / total)

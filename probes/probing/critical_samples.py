@@ -68,7 +68,7 @@ def langevin_search(
         if not len(left):
             break
         at, start, label = moved[left], inputs[left], predicted[left]
-        change = noise * torch.randn(inputs.shape, generator=generator, dtype=inputs.dtype).to(inputs.device)[left]
+        change = noise * torch.randn(inputs.shape, generator=generator).to(inputs)[left]  # the same for every dtype
         if step:
             change += step * gradient(model, at, label, _loss).sign()
         at = (at + size * change).clamp(start - size, start + size)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from probes.data.examples import ExampleSet
+from probes.probing.input_gradients import ROWS, ROWS_OF_IMAGES, convolves
 from probes.probing.layer_hooks import NotOnePassError, hookable_layers, one_pass_norms
 from probes.probing.per_example_gradients import (
     LossSlope,
@@ -21,7 +22,7 @@ from probes.probing.per_example_gradients import (
     rows_within,
     trainable_parameters,
 )
-from probes.probing.probe import preserved
+from probes.probing.probe import dtypes_named, preserved
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["GradientNorms", "gradient_norms", "measure_norms"]
 
-_ROWS = 256  # examples in one forward and backward pass: bounds the memory
 _BYTES = 256 * 2**20  # most that gradients themselves take up at a time, where they have to be held
 
 
@@ -116,26 +116,33 @@ def gradient_norms(model: nn.Module, inputs: Any, targets: Any) -> np.ndarray:
         >>> gradient_norms(zero, [[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]], [0, 1]).round(4).tolist()
         [0.7071, 1.4142]
     """
-    return measure_norms(model, ExampleSet(inputs, targets))[0]
+    return measure_norms(model, ExampleSet(inputs, targets), last_layer=False)[0]
 
 
-def measure_norms(model: nn.Module, examples: ExampleSet) -> tuple[np.ndarray, np.ndarray, str]:
+def measure_norms(
+    model: nn.Module, examples: ExampleSet, *, last_layer: bool = True
+) -> tuple[np.ndarray, np.ndarray, str]:
     """The norms, those by the last layer alone, and how they were found.
 
     One backward pass with hooks on the layers where `hookable_layers` finds that exact; `torch.func` elsewhere.
 
+    Args:
+        model: as for `gradient_norms`.
+        examples: at least one.
+        last_layer: whether those by the last layer are wanted.
+
     Returns:
         norms: float64, (N,).
-        last_layer: float64, (N,); NaN where the logits do not come straight from a linear layer.
+        last_layer: float64, (N,); NaN where the logits do not come straight from a linear layer, or not wanted.
         method: "hooks" or "per-example gradients".
     """
     if len(examples) == 0:
         raise ValueError("examples must hold at least one example, got none.")
-    with preserved(model), torch.inference_mode(False), torch.enable_grad():
-        measure = _Measure(model, _first_two(examples, _device(model, examples.given_labels.device)))
-        parts = [measure.chunk(inputs, targets) for _, inputs, targets in examples.batches(_ROWS)]
-        norms, last_layer = (torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True))
-        return norms, last_layer, "hooks" if measure.layers is not None else "per-example gradients"
+    with preserved(model), torch.inference_mode(False), torch.enable_grad(), dtypes_named(model, examples.inputs):
+        measure = _Measure(model, _first_two(examples, _device(model, examples.given_labels.device)), last_layer)
+        parts = [measure.chunk(inputs, targets) for _, inputs, targets in examples.batches(measure.rows)]
+        norms, by_last = (torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True))
+        return norms, by_last, "hooks" if measure.layers is not None else "per-example gradients"
 
 
 def norms_frame(examples: ExampleSet, epoch: int, norms: np.ndarray, last_layer: np.ndarray) -> pd.DataFrame:
@@ -156,17 +163,28 @@ def norms_frame(examples: ExampleSet, epoch: int, norms: np.ndarray, last_layer:
 class _Measure:
     """What is found out once about a model, and then used for chunk after chunk."""
 
-    def __init__(self, model: nn.Module, first_two: Tensor) -> None:
+    def __init__(self, model: nn.Module, first_two: Tensor, last_layer: bool) -> None:
         self.model, self.device = model, first_two.device
-        trainable = trainable_parameters(model)
-        self.last = _last_linear(model, first_two)
-        self.layers = hookable_layers(model, first_two)
-        self._trainable = list(trainable.values())
-        self._rows = rows_within(_BYTES, model)
+        self._trainable = list(trainable_parameters(model).values())
+        self._gradient_rows = rows_within(_BYTES, model)
+        self.rows = ROWS_OF_IMAGES if convolves(model) else ROWS
+        on_cpu, of_images = first_two.device.type == "cpu", first_two.ndim == 4 and convolves(model)
+        self._channels_last = on_cpu and of_images and first_two.is_floating_point()
+        try:
+            self._look_at_layers(first_two, last_layer)
+        except RuntimeError:
+            if not self._channels_last:
+                raise
+            self._channels_last = False  # a `view` that needs the usual order of numbers, perhaps
+            self._look_at_layers(first_two, last_layer)
+
+    def _look_at_layers(self, first_two: Tensor, last_layer: bool) -> None:
+        self.layers = hookable_layers(self.model, self._laid_out(first_two))
+        self.last = _last_linear(self.model, self._laid_out(first_two)) if last_layer else None
 
     def chunk(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """float64, (B,) each: norms, and those by the last layer."""
-        inputs, targets = inputs.to(self.device), targets.to(self.device)
+        inputs, targets = self._laid_out(inputs.to(self.device)), targets.to(self.device)
         with _seen_by(self.last) as seen:
             norms, slope = self._norms(inputs, targets)
         last_layer = torch.full_like(norms, torch.nan)
@@ -186,8 +204,15 @@ class _Measure:
             with torch.no_grad():
                 self.model(inputs.clone())  # for the last layer's input
         slope = loss_slope(outputs_alone(self.model, inputs), targets)
-        parts = zip(inputs.split(self._rows), slope.direction.split(self._rows), strict=True)
+        rows = self._gradient_rows
+        parts = zip(inputs.split(rows), slope.direction.split(rows), strict=True)
         return torch.cat([_lengths(per_example_gradients(self.model, *part)) for part in parts]), slope
+
+    def _laid_out(self, inputs: Tensor) -> Tensor:
+        """The same inputs, with channels last in memory where that is faster: max-pooling is, by far, on a CPU."""
+        if not self._channels_last:
+            return inputs
+        return torch.empty_like(inputs, memory_format=torch.channels_last).copy_(inputs)
 
 
 def _lengths(gradients: list[Tensor]) -> Tensor:

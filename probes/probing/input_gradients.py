@@ -10,16 +10,19 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from probes.data.examples import ExampleSet
-from probes.probing.probe import preserved
+from probes.probing.probe import check_examples_apart, dtypes_named, preserved
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
     "ROWS",
+    "ROWS_OF_IMAGES",
     "check_targets",
+    "convolves",
     "example_frame",
     "for_each",
+    "full_precision",
     "given_loss",
     "gradient",
     "logits_of",
@@ -27,6 +30,7 @@ __all__ = [
 ]
 
 ROWS = 256  # examples in one pass, about a training batch: bounds the memory
+ROWS_OF_IMAGES = 64  # the same of a convolutional network, whose values are many; then they stay in caches as well
 
 OfLogits: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -35,37 +39,52 @@ def for_each(
     model: torch.nn.Module,
     examples: ExampleSet,
     measure: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
-    rows: int = ROWS,
 ) -> np.ndarray:
-    """Measure every example, `rows` at a time, in eval mode and with frozen weights.
+    """Measure every example, ROWS or ROWS_OF_IMAGES at a time, in eval mode and with frozen weights.
 
     Args:
         model: inputs (B, ...) -> logits; left as it was found.
         examples: N of them, floating point.
         measure: (inputs (B, ...), targets (B,)), both where the model is -> (B, ...).
-        rows: examples in one pass.
 
     Returns:
-        What `measure` returns, for all of them: (N, ...).
+        What `measure` returns, for all of them: (N, ...); float16 and bfloat16 as float32.
 
     Raises:
-        ValueError: no examples.
-        TypeError: inputs are not floating point.
+        ValueError: no examples, or a model that mixes those of a batch in eval mode.
+        TypeError: inputs are not floating point, or not of the type of the weights.
     """
     if len(examples) == 0:
         raise ValueError("examples must hold at least one example, got none.")
     if not examples.inputs.is_floating_point():
         raise TypeError(f"a gradient by the input needs floating point inputs, got {examples.inputs.dtype}.")
-    parts = []
-    with preserved(model), torch.inference_mode(False), torch.enable_grad():
+    check_examples_apart(model)
+    whole: np.ndarray | None = None
+    start = 0
+    with preserved(model), torch.inference_mode(False), torch.enable_grad(), dtypes_named(model, examples.inputs):
         device = next((t.device for t in (*model.parameters(), *model.buffers())), examples.inputs.device)
         for parameter in model.parameters():
             parameter.requires_grad_(False)
-        for _, inputs, targets in examples.batches(rows):
+        for _, inputs, targets in examples.batches(ROWS_OF_IMAGES if convolves(model) else ROWS):
             # Clones, for a caller in inference mode: autograd does not take the tensors made there.
             found = measure(inputs.to(device).detach().clone(), targets.to(device).clone())
-            parts.append(found.detach().cpu().numpy())
-    return np.concatenate(parts)
+            part = full_precision(found.detach()).cpu().numpy()
+            if whole is None:  # filled part by part: putting parts together would take their memory twice
+                whole = np.empty((len(examples), *part.shape[1:]), dtype=part.dtype)
+            whole[start : start + len(part)] = part
+            start += len(part)
+    assert whole is not None
+    return whole
+
+
+def convolves(model: torch.nn.Module) -> bool:
+    """Whether it has convolutions of images."""
+    return any(isinstance(module, torch.nn.Conv2d) for module in model.modules())
+
+
+def full_precision(values: torch.Tensor) -> torch.Tensor:
+    """float16 and bfloat16 as float32, to add up in and for numpy; anything else as it is."""
+    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
 
 
 def gradient(model: torch.nn.Module, inputs: torch.Tensor, targets: torch.Tensor, of: OfLogits) -> torch.Tensor:
@@ -78,13 +97,13 @@ def gradient(model: torch.nn.Module, inputs: torch.Tensor, targets: torch.Tensor
         of: (logits (B, K), targets) -> values (B,).
 
     Returns:
-        float, (B, ...).
+        float, (B, ...); float32 at least.
     """
     leaf = inputs.detach().clone().requires_grad_()
-    values = of(logits_of(model, leaf), targets)
+    values = of(full_precision(logits_of(model, leaf)), targets)
     if not values.requires_grad:
         raise ValueError("no gradient connects the model's logits to its inputs. Is there a no_grad inside?")
-    return torch.autograd.grad(values.sum(), leaf)[0]
+    return full_precision(torch.autograd.grad(values.sum(), leaf)[0])
 
 
 def logits_of(model: Callable[[torch.Tensor], Any], inputs: torch.Tensor) -> torch.Tensor:

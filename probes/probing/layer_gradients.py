@@ -15,6 +15,8 @@ __all__ = ["RULES", "square_norms"]
 
 _BYTES = 64 * 2**20  # most that the per-example weight gradients of one layer take up at a time
 _GROUPED_BELOW = 1_000_000  # multiplications per example under which a convolution costs less than calling it
+_WINDOW_BYTES = 4 * 2**20  # of unfolded inputs at a time: what a processor's caches hold
+_WINDOW_ROW = 12  # numbers side by side in a row of a window, under which copying them out one by one costs more
 
 Gradients = tuple[Tensor, Tensor]
 
@@ -64,14 +66,38 @@ def _linear_bias(layer: Any, given: Tensor, slope: Tensor) -> Tensor:
 
 
 def _conv_weight(layer: Any, given: Tensor, slope: Tensor) -> Tensor:
+    on_cpu = slope.device.type == "cpu"
+    if on_cpu and slope.ndim == 4 and layer.groups == 1 and layer.in_channels * layer.kernel_size[1] >= _WINDOW_ROW:
+        return _conv_weight_by_windows(layer, given, slope)
     given, padding = _padded(layer, given)
     work = layer.weight.numel() * math.prod(slope.shape[2:])
-    if slope.device.type == "cpu" and work > _GROUPED_BELOW:
-        rows = 1  # many small weight gradients in a row are faster there than one of very many groups
-    else:
-        rows = _rows(layer.weight.numel() * slope.element_size())
+    # Many small weight gradients in a row are faster on a CPU than one convolution of very many groups.
+    rows = 1 if on_cpu and work > _GROUPED_BELOW else _rows(layer.weight.numel() * slope.element_size())
     parts = zip(given.split(rows), slope.split(rows), strict=True)
     return torch.cat([_square(_conv_gradients(layer, padding, *part)) for part in parts])
+
+
+def _conv_weight_by_windows(layer: Any, given: Tensor, slope: Tensor) -> Tensor:
+    """By products of matrices: the slope at each output, with the window of the input that it saw."""
+    row_bytes = layer.weight[0].numel() * math.prod(slope.shape[2:]) * slope.element_size()
+    rows = max(1, _WINDOW_BYTES // row_bytes)
+    squares = []
+    for of_given, of_slope in zip(given.split(rows), slope.split(rows), strict=True):
+        slopes = of_slope.permute(0, 2, 3, 1).flatten(1, 2)  # (b, outputs, channels)
+        squares.append(_square(_windows(layer, of_given, of_slope.shape[2:]).transpose(1, 2) @ slopes))
+    return torch.cat(squares)
+
+
+def _windows(layer: Any, given: Tensor, size: torch.Size) -> Tensor:
+    """What each output of a convolution sees: (B, outputs, numbers in a window), channels last."""
+    mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
+    padded = F.pad(given, layer._reversed_padding_repeated_twice, mode=mode)
+    last = padded.permute(0, 2, 3, 1).contiguous()
+    (down, right), (apart_down, apart_right) = layer.stride, layer.dilation
+    one, row, column, _ = last.stride()
+    strides = (one, down * row, right * column, apart_down * row, apart_right * column, 1)
+    view = last.as_strided((len(last), *size, *layer.kernel_size, last.shape[3]), strides)
+    return view.reshape(len(last), math.prod(size), -1)
 
 
 def _conv_gradients(layer: Any, padding: Any, given: Tensor, slope: Tensor) -> Tensor:
@@ -101,7 +127,8 @@ def _conv_bias(layer: Any, given: Tensor, slope: Tensor) -> Tensor:
 
 
 def _batch_norm_weight(layer: Any, given: Tensor, slope: Tensor) -> Tensor:
-    normalised = F.batch_norm(given, layer.running_mean, layer.running_var, training=False, eps=layer.eps)
+    mean, variance = layer.running_mean.to(given.dtype), layer.running_var.to(given.dtype)
+    normalised = F.batch_norm(given, mean, variance, training=False, eps=layer.eps)
     return _square(_channel_sums(normalised * slope))
 
 

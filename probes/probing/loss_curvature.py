@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["DIRECTIONS", "STEP", "LossCurvature", "curvature"]
 
 STEP = 1e-3  # h, in the units of the inputs
+_ROUNDINGS = 16  # of a number near 1, that h must be at least
 DIRECTIONS = 10  # R
 
 
@@ -84,8 +85,18 @@ class LossCurvature:
         self._dtype: str | None = None
 
     def measure(self, model: torch.nn.Module, examples: ExampleSet, context: ProbeContext) -> pd.DataFrame:
-        """One row per example: `epoch`, `split`, `example`, `loss_curvature` (float)."""
-        self._dtype = str(examples.inputs.dtype).removeprefix("torch.")
+        """One row per example: `epoch`, `split`, `example`, `loss_curvature` (float).
+
+        Raises:
+            ValueError: the step is lost in the rounding of the inputs; else as `input_grad`.
+        """
+        inputs = examples.inputs
+        self._dtype = str(inputs.dtype).removeprefix("torch.")
+        if inputs.is_floating_point() and self.step < _ROUNDINGS * torch.finfo(inputs.dtype).eps:
+            raise ValueError(
+                f"a step of {self.step:g} is lost in the rounding of {self._dtype} inputs. "
+                "Measure a float32 copy of the model, or choose a larger step."
+            )
 
         def measured(inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
             return curvature(

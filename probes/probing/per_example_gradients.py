@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
+from probes.probing.probe import check_examples_apart
+
 __all__ = ["LossSlope", "loss_slope", "outputs_alone", "per_example_gradients", "rows_within", "trainable_parameters"]
 
 
@@ -135,14 +137,7 @@ def trainable_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
     Raises:
         ValueError: there is none, or the model's gradients belong to no single example.
     """
-    for name, module in model.named_modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is None:
-            raise ValueError(
-                f"{name or 'the model'} normalises by the batch in eval mode too (track_running_stats=False): "
-                "no gradient belongs to a single example."
-            )
-        if isinstance(module, (nn.Embedding, nn.EmbeddingBag)) and module.max_norm is not None:
-            raise ValueError(f"{name or 'the model'} changes its weights in the forward pass (max_norm).")
+    check_examples_apart(model)
     found = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
     if not found:
         raise ValueError("the model has no parameter that requires a gradient.")

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from probes.probing.blocks import block_outputs
-from probes.probing.input_gradients import ROWS, check_targets, example_frame, for_each, logits_of
+from probes.probing.input_gradients import check_targets, example_frame, for_each, logits_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,7 +106,9 @@ class PredictionDepth:
         own = np.full(len(examples), -1)
         own[chosen] = np.arange(len(chosen))
         neighbours, labels = min(NEIGHBOURS, len(chosen) - 1), reference.given_labels.cpu()
-        voters = [Voters(layer, labels, neighbours) for layer in _layers_of(model, reference)]
+        layers, voters = _layers_of(model, reference), []
+        while layers:  # each is let go of once its voters are there
+            voters.append(Voters(layers.pop(0), labels, neighbours))
         start = 0
 
         def vote(inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -143,15 +145,21 @@ class PredictionDepth:
 
 def _layers_of(model: torch.nn.Module, examples: ExampleSet) -> list[torch.Tensor]:
     """What the examples look like in each layer: float, (R, D) each, in main memory."""
-    layers: list[list[torch.Tensor]] = []
+    layers: list[torch.Tensor] = []
+    start = 0
 
     def keep(inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        nonlocal start
         _, found, prediction = _representations(model, inputs, targets)
-        layers.append([layer.cpu() for layer in found])
+        if not layers:
+            layers.extend(torch.empty(len(examples), part.shape[1], dtype=part.dtype) for part in found)
+        for layer, part in zip(layers, found, strict=True):
+            layer[start : start + len(part)] = part
+        start += len(inputs)
         return prediction
 
-    for_each(model, examples, keep, ROWS)
-    return [torch.cat(parts) for parts in zip(*layers, strict=True)]
+    for_each(model, examples, keep)
+    return layers
 
 
 def _representations(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from probes.data.examples import ExampleSet
 
-__all__ = ["Probe", "ProbeContext", "preserved"]
+__all__ = ["Probe", "ProbeContext", "check_examples_apart", "dtypes_named", "preserved"]
 
 
 class Probe(Protocol):
@@ -74,6 +74,34 @@ def preserved(model: torch.nn.Module) -> Iterator[torch.nn.Module]:
                 if buffer is not None and value is not None:
                     buffer.copy_(value)
         restore_random_states()
+
+
+def check_examples_apart(model: torch.nn.Module) -> None:
+    """Raise ValueError where what a model does with an example depends on its batch, in eval mode too."""
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm) and module.running_mean is None:
+            raise ValueError(
+                f"{name or 'the model'} normalises by the batch in eval mode too (track_running_stats=False): "
+                "no gradient belongs to a single example."
+            )
+        if isinstance(module, (torch.nn.Embedding, torch.nn.EmbeddingBag)) and module.max_norm is not None:
+            raise ValueError(f"{name or 'the model'} changes its weights in the forward pass (max_norm).")
+
+
+@contextmanager
+def dtypes_named(model: torch.nn.Module, inputs: torch.Tensor) -> Iterator[None]:
+    """Where the model fails on inputs of another floating point type than its weights, say so: TypeError."""
+    try:
+        yield
+    except RuntimeError as error:
+        of_weights = {weight.dtype for weight in model.parameters() if weight.is_floating_point()}
+        if inputs.is_floating_point() and of_weights and inputs.dtype not in of_weights:
+            weights, given = (str(dtype).removeprefix("torch.") for dtype in (min(of_weights, key=str), inputs.dtype))
+            raise TypeError(
+                f"the model's weights are {weights} and its inputs {given}. "
+                f"Give the ExampleSet a tensor of torch.{weights}: it keeps its dtype."
+            ) from error
+        raise
 
 
 def _random_states() -> Callable[[], None]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VoG", "class_normalised", "variance_of_gradients"]
 
-_BLOCK_BYTES = 2**26  # of gradients, over all epochs, read at once
+_BLOCK_BYTES = 2**24  # of gradients, over all epochs, read at once
 
 
 def variance_of_gradients(gradients: np.ndarray) -> np.ndarray:
@@ -108,10 +108,9 @@ class VoG:
 
     def _variance(self, epochs: list[int], count: int) -> np.ndarray:
         """`variance_of_gradients` of those epochs, a block of examples at a time."""
-        held = [self._load(epoch) for epoch in epochs]
-        rows = max(1, _BLOCK_BYTES // (8 * len(held) * max(1, held[0].shape[1])))
-        blocks = [
-            variance_of_gradients(np.stack([array[start : start + rows] for array in held]))
+        rows = max(1, _BLOCK_BYTES // (8 * len(epochs) * max(1, self._load(epochs[0]).shape[1])))
+        blocks = [  # files are mapped anew for each block: what has been read of a mapped one stays in memory
+            variance_of_gradients(np.stack([self._load(epoch)[start : start + rows] for epoch in epochs]))
             for start in range(0, count, rows)
         ]
         return np.concatenate(blocks)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-__all__ = ["PROBE_SCORES", "ProbeScore"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["PROBE_SCORES", "ProbeScore", "checkpoints_in_words"]
 
 
 class ProbeScore(NamedTuple):
@@ -53,3 +56,21 @@ PROBE_SCORES: dict[str, ProbeScore] = {
         "high", "first layer from which on the neighbours predict what the network does", "Baldock et al., NeurIPS 2021"
     ),
 }
+
+
+def checkpoints_in_words(frame: pd.DataFrame) -> str:
+    """What self-influence was summed over, to print beside it: mode of the model, learning rates and epochs.
+
+    Args:
+        frame: of the probe `self_influence`, all epochs.
+
+    Example:
+        >>> import pandas as pd
+        >>> checkpoints_in_words(pd.DataFrame({"epoch": [0, 1, 5], "learning_rate": [0.1, 0.1, 0.05]}))
+        'model in eval mode, learning rate 0.1 at epochs 0, 1; 0.05 at epoch 5'
+    """
+    parts = []
+    for rate, rows in frame.groupby("learning_rate", sort=False):
+        epochs = sorted({int(epoch) for epoch in rows["epoch"]})
+        parts.append(f"{rate:g} at epoch{'s' if len(epochs) > 1 else ''} {', '.join(map(str, epochs))}")
+    return f"model in eval mode, learning rate {'; '.join(parts)}"

@@ -47,3 +47,16 @@ def test_planting_that_finds_too_few_is_said_to_miss(write_page):
 
     assert near == "| d, 1,000 examples, 0.2 | 1 | 0.900 | 0.850 | 0.050 | 2 of 20 | 0.944 |"
     assert far == "| d, 1,000 examples, 0.2 | 1 | 0.900 | 0.750 | 0.150: **missed** | 2 of 20 | 0.833 |"
+
+
+def test_the_guide_to_probes_names_the_measured_costs(write_page):
+    from probes.probing import PROBES
+
+    guide, results = write_page.PROBES_GUIDE.read_text(), write_page.saved()
+    doubled = {name: {**result, "figures": {}} for name, result in results.items()}
+    for name in ("probing", "probe_memory"):
+        doubled[name]["figures"] = {key: 2 * value for key, value in results[name]["figures"].items()}
+    changed = set(guide.splitlines()) - set(write_page.with_costs(guide, doubled).splitlines())
+
+    assert guide == write_page.with_costs(guide, results), "run benchmarks/write_page.py"
+    assert {line.split("`")[1] for line in changed} == set(PROBES)

@@ -32,6 +32,17 @@ def test_the_newest_run_is_measured_where_none_is_named(probe, run):
     assert sorted(set(open_run(run).probe("input_grad")["example"])) == [3, 5, 6, 7]
 
 
+def test_self_influence_says_mode_and_learning_rates_beside_the_numbers(probe, run):
+    words = "self_influence: model in eval mode, learning rate 0.05 at epochs 0, 1, 2, 3."
+
+    assert words in probe("measure", "--probe", "self_influence").stderr
+    assert words in probe("scores", "--sort", "self_influence").stderr
+    assert words not in probe("scores", "--sort", "aum").stderr
+    answer = json.loads(probe("measure", "--probe", "self_influence", "--json").stdout)
+    assert answer["mode"] == "eval"
+    assert answer["learning_rates"] == {"0": 0.05, "1": 0.05, "2": 0.05, "3": 0.05}
+
+
 def test_the_top_of_the_most_forgotten_are_measured(probe, run):
     shutil.rmtree(run / "probes")
 

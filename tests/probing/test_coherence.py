@@ -81,6 +81,7 @@ def test_gsnr_by_hand():
 def test_every_quantity_follows_its_definition(monkeypatch, block_bytes):
     """Computed once more from explicit gradients, with plain loops over pairs."""
     monkeypatch.setattr(module, "_BYTES", block_bytes)
+    monkeypatch.setattr(module, "_COLUMNS", 20)
     model, examples = model_and_examples()
     found = measured(model, examples)
 

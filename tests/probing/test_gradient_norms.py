@@ -10,6 +10,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from probes.data import ExampleSet
 from probes.probing import gradient_norms as module
+from probes.probing import layer_gradients
 from probes.probing.gradient_norms import GradientNorms, gradient_norms
 from probes.probing.probe import ProbeContext
 
@@ -179,6 +180,18 @@ class Overwriting(nn.Module):
         return self.out(hidden)
 
 
+class Viewing(nn.Module):
+    """`view` takes no image whose channels come last in memory."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.out = nn.Conv2d(4, 6, 3, padding=1), nn.Linear(6 * 30, K)
+
+    def forward(self, inputs):
+        hidden = self.layer(inputs).relu()
+        return self.out(hidden.view(len(hidden), -1))
+
+
 class Pair(nn.Module):
     def forward(self, inputs):
         return inputs, inputs
@@ -218,6 +231,16 @@ BY_HOOKS = {
     "conv": (IMAGES, lambda: conv(4, 6, 3, padding=1)),
     "conv without bias": (IMAGES, lambda: conv(4, 6, 3, bias=False)),
     "conv stride, dilation": (IMAGES, lambda: conv(4, 6, (3, 2), stride=(2, 1), dilation=(1, 2), padding=(2, 1))),
+    "conv stride, dilation, wide": (
+        IMAGES,
+        lambda: conv(4, 6, (2, 3), stride=(1, 2), dilation=(3, 1), padding=(2, 0)),
+    ),
+    "conv channels last": (
+        IMAGES,
+        lambda: net(nn.Conv2d(4, 6, 3).to(memory_format=torch.channels_last), nn.Flatten(), nn.LazyLinear(K)),
+    ),
+    "conv viewed": (IMAGES, Viewing),
+    "conv of one channel": ((1, 6, 5), lambda: conv(1, 6, 3)),
     "conv groups": (IMAGES, lambda: conv(4, 8, 3, groups=2, stride=2)),
     "conv depthwise": (IMAGES, lambda: conv(4, 4, 3, groups=4)),
     "conv same": (IMAGES, lambda: conv(4, 6, (2, 3), padding="same")),
@@ -324,16 +347,29 @@ def test_is_exact_in_double_precision(name):
     assert gradient_norms(model, inputs, targets) == pytest.approx(one_by_one(model, inputs, targets), rel=1e-12)
 
 
+@pytest.mark.parametrize("name", ["batch norm 2d", "layer norm", "group norm", "conv"])
+def test_is_about_right_in_bfloat16(name):
+    model, inputs, targets = case(*BY_HOOKS[name], dtype=torch.bfloat16)
+
+    norms, _, method = module.measure_norms(model, ExampleSet(inputs, targets))
+
+    assert method == "hooks"
+    assert norms == pytest.approx(one_by_one(model, inputs, targets), rel=0.05)
+
+
 def test_a_convolution_too_large_for_groups_agrees_too():
     model, inputs, targets = case((16, 24, 24), lambda: conv(16, 32, 3, groups=2, padding=1))
 
     assert gradient_norms(model, inputs, targets) == pytest.approx(one_by_one(model, inputs, targets), rel=1e-5)
 
 
-def test_chunks_change_nothing(monkeypatch):
-    model, inputs, targets = case(*BY_HOOKS["conv groups"])
+@pytest.mark.parametrize("name", ["mlp", "conv", "conv groups"])
+def test_chunks_change_nothing(name, monkeypatch):
+    model, inputs, targets = case(*BY_HOOKS[name])
     whole = gradient_norms(model, inputs, targets)
-    monkeypatch.setattr(module, "_ROWS", 2)
+    monkeypatch.setattr(module, "ROWS", 2)
+    monkeypatch.setattr(module, "ROWS_OF_IMAGES", 2)
+    monkeypatch.setattr(layer_gradients, "_WINDOW_BYTES", 1)
     monkeypatch.setattr(module, "_BYTES", 1)
 
     assert gradient_norms(model, inputs, targets) == pytest.approx(whole, rel=1e-6)
@@ -353,7 +389,7 @@ def test_a_model_that_turns_off_its_path_midway_is_still_exact(monkeypatch):
 
     model, inputs, targets = case(FLAT, Skipping)
     inputs[4:] += 20
-    monkeypatch.setattr(module, "_ROWS", 2)
+    monkeypatch.setattr(module, "ROWS", 2)
 
     assert gradient_norms(model, inputs, targets) == pytest.approx(one_by_one(model, inputs, targets), rel=1e-5)
 
