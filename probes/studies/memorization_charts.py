@@ -35,7 +35,7 @@ SCORES = {
     "learned_epoch": "learned epoch",
     "confidence": "confidence",
 }
-ROWS, OTHERS = 8, 6  # of the gallery
+ROWS, OTHERS = 6, 6  # of the gallery
 
 
 def memorization_charts(found: Sequence[Measured]) -> list[Chart]:
@@ -44,7 +44,7 @@ def memorization_charts(found: Sequence[Measured]) -> list[Chart]:
     Args:
         found: by seed; the first one's pairs are drawn.
     """
-    return [_histogram(found), _pairs_chart(found[0]), *_gallery(found[0]), _table(found), _score_table(found)]
+    return [_histogram(found), _pairs_chart(found[0]), *_galleries(found[0]), _table(found), _score_table(found)]
 
 
 def _histogram(found: Sequence[Measured]) -> BarChart:
@@ -181,30 +181,42 @@ def _spearman(values: np.ndarray, others: np.ndarray) -> float:
     return float(spearmanr(values[known], others[known]).statistic)
 
 
-def _gallery(one: Measured) -> list[Gallery]:
+def _galleries(one: Measured) -> list[Gallery]:
     """The most memorized training images that carry a test image; nothing where examples are no images."""
     if one.data.kind != "image":
         return []
-    carrying = np.flatnonzero(one.sure(one.influence).any(1))
-    order = carrying[np.argsort(-one.value[carrying], kind="stable")][:ROWS]
+    carrying = one.sure(one.influence).any(1)
+    clean = _gallery(
+        one,
+        "carried",
+        "Which test images do memorized training images carry?",
+        "Pairs look alike: rare training images and test images of the same rare kind.",
+        "with the right label",
+        np.flatnonzero(carrying & ~one.noisy),
+    )
+    noisy = _gallery(
+        one,
+        "carried-by-wrong-labels",
+        "And those with a wrong label?",
+        "No such figure in the paper, whose labels are those of the data.",
+        "with a wrong label",
+        np.flatnonzero(carrying & one.noisy),
+    )
+    return [gallery for gallery in (clean, noisy) if gallery.rows]
+
+
+def _gallery(one: Measured, id: str, question: str, paper: str, kind: str, carrying: np.ndarray) -> Gallery:
+    order = carrying[np.argsort(-one.value[carrying], kind="stable")][:ROWS].tolist()
     rows = [
         GalleryRow(_training_image(one, index), [_test_image(one, index, test) for test in _carried(one, index)])
-        for index in order.tolist()
+        for index in order
     ]
-    sure, noisy = one.sure(one.influence).sum(), one.noisy[carrying].sum()
-    return [
-        Gallery(
-            "carried",
-            "Which test images do memorized training images carry?",
-            "Pairs look alike: rare training images and test images of the same rare kind.",
-            f"{sure:,} pairs lie beyond {SURE:g} standard errors, {one.sure(one.chance).sum():,} by chance; of the "
-            f"{len(carrying):,} training images in them {noisy:,} have a wrong label. Shown: the {len(rows)} most "
-            f"memorized, seed {one.seed}.",
-            "training image",
-            "test images that it carries, most influenced first",
-            rows,
-        )
-    ]
+    ours = (
+        f"{len(carrying):,} memorized training images {kind} carry a test image by more than {SURE:g} standard errors, "
+        f"the {len(rows)} most memorized first; in all there are {one.sure(one.influence).sum():,} such pairs, "
+        f"{one.sure(one.chance).sum():,} by chance. Seed {one.seed}."
+    )
+    return Gallery(id, question, paper, ours, "training image", "test images that it carries", rows)
 
 
 def _carried(one: Measured, index: int) -> list[int]:

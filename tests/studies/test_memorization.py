@@ -70,6 +70,20 @@ def test_only_what_a_memorized_example_carries_is_a_pair(scale):
     assert found.pairs(found.chance.value, 0.9) == 0
 
 
+def test_the_gallery_shows_a_wrong_label_with_the_test_image_that_it_carries(scale):
+    data = noisy_data("digits", 40, {"uniform_all": 0.4}, 0)
+    place = int(np.argmax(data.noisy))
+    given, true = int(data.train.given_labels[place]), int(data.train.true_labels[place])
+
+    charts = {chart.id: chart for chart in STUDY.find(MadeUp(), scale).charts}
+
+    rows = {row.lead.caption: row.others for row in charts["carried-by-wrong-labels"].rows}
+    others = rows[f"“{given}”, truly “{true}”, memorization 1.00"]
+    assert others[0].caption == f"“{int(data.test.given_labels[0])}”, influence 1.00 ± 0.00"
+    assert others[0].image.startswith("data:image/png;base64,")
+    assert "carried" not in charts, "no clean example is memorized"
+
+
 def test_every_claim_is_there_whatever_is_missing(scale):
     whole, less = claims(STUDY.find(MadeUp(), scale)), claims(STUDY.find(MadeUp("seed1-models0032"), scale))
 
