@@ -28,7 +28,7 @@ from probes.probing.attribution_methods import (
     uncompiled,
 )
 from probes.probing.panel import choose_panel
-from probes.probing.probe import preserved
+from probes.probing.probe import check_examples_apart, preserved
 from probes.runs import layout
 from probes.runs.writer import RunWriter, write_probe_frame
 
@@ -146,6 +146,7 @@ class Attributions:
             raise ValueError("examples must hold at least one example, got none.")
         if not examples.inputs.is_floating_point():
             raise TypeError(f"attributions need floating point inputs, got {_dtype_name(examples.inputs)}.")
+        check_examples_apart(model)
         chosen = examples.select(choose_panel(examples, self.panel, self.seed))
         position, label, targets = _rows(chosen)
         self._map_shape = tuple(chosen.inputs.shape[1:])

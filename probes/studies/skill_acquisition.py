@@ -40,7 +40,7 @@ def skill(accuracy: float, classes: int) -> float:
     """(accuracy - chance) / (1 - chance): 0 at chance, 1 if never wrong.
 
     Example:
-        >>> skill(0.55, 10)
+        >>> skill(0.75, 2)
         0.5
     """
     return (accuracy - 1 / classes) / (1 - 1 / classes)
