@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from probes.runs.run import Run
-from probes.studies.chart import LineChart, Table, band, cell, swatch
+from probes.studies.chart import LineChart, Mark, Table, band, cell, swatch
 from probes.studies.claim import Claim, Rule, at_least, at_most
 from probes.studies.point import Training
 from probes.studies.results import Results, curve, epochs_to
@@ -165,6 +165,7 @@ def _curves(peaks: dict[float, list[_Peak]]) -> list[LineChart]:
             "epoch",
             "examples predicted so",
             lines,
+            [Mark("x", float(mean_at), "validation peak")] if headline else [],
             log_x=True,
             percent_y=True,
         ),

@@ -30,7 +30,7 @@ def gini_over_steps(dataset: str, condition: str, steps: int, seed: int, unique:
         dataset: 300 of its training examples are used.
         condition: "real", "randX" (Gaussian inputs with the data's mean and variance) or "randY" (random labels).
         steps: T.
-        seed: of the split, the noise, the weights and the order.
+        seed: of the noise, the weights and the order.
         unique: give every example a class of its own.
     """
     from probes.probing import loss_sensitivity
@@ -72,7 +72,7 @@ class _Maker:
 
 
 def _data(dataset: str, condition: str, seed: int, unique: bool) -> tuple[np.ndarray, np.ndarray, int]:
-    data = load_arrays(dataset, EXAMPLES, split_seed=seed)
+    data = load_arrays(dataset, EXAMPLES)  # seeds share the split and the examples, as runs do
     inputs, labels, classes = data.train.astype(np.float32), data.labels, data.num_classes
     rng = np.random.default_rng([seed, 4])
     if condition == "randX":
