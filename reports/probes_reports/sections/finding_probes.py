@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from probes.scores import auroc as area
+from probes.scores.probe_scores import checkpoints_in_words
 from probes_reports.sections.finding_facts import expected_hits, known_truth
 from probes_reports.sections.probe_columns import ProbeColumn, probe_columns
+from probes_reports.sections.probe_frames import frame_of
 from probes_reports.sections.section import Caption, Cell, Column, Data, Heading, Part, Table
 from probes_reports.view import RunView
 from probes_reports.wording import LABELS, Prose, auroc, count, muted, percent, prose, strong
@@ -79,7 +81,8 @@ def probe_parts(view: RunView) -> tuple[Part, ...]:
         data_title="scores of probes",
     )
     heading = Heading(prose("Scores of the gradient probes", muted(" in the direction their papers give")))
-    return heading, table, data, *(Caption(text) for text in (_caption(view, ranks), _vog_warning(view, ranks)) if text)
+    texts = (_caption(view, ranks), _vog_warning(view, ranks), _influence_setting(view, ranks))
+    return heading, table, data, *(Caption(text) for text in texts if text)
 
 
 def _row(rank: ProbeRank) -> tuple[Cell, ...]:
@@ -117,3 +120,10 @@ def _vog_warning(view: RunView, ranks: list[ProbeRank]) -> Prose:
         f"{here}: the given label is then a class that the input does not look like, and the gradient of its logit "
         "varies less.",
     )
+
+
+def _influence_setting(view: RunView, ranks: list[ProbeRank]) -> Prose:
+    """What self-influence was summed over: other codes take whatever mode the model is in, and a rate of 1."""
+    names = [rank.column.name for rank in ranks if "self_influence" in rank.column.name]
+    frame = frame_of(view, "self_influence", ["learning_rate"]) if names else None
+    return () if frame is None else prose(strong("Self-influence: "), f"{checkpoints_in_words(frame)}.")

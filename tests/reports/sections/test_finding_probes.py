@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from probes.training import TrainConfig, train
 from probes_reports.sections.finding import build
 from probes_reports.sections.finding_probes import probe_parts, rank_probe_columns
 from probes_reports.sections.section import Caption, Table
@@ -41,6 +42,14 @@ def test_vog_comes_with_its_warning_and_what_was_measured(view, sign, words, wri
 
     assert f"VoG has AUROC {'1.000' if sign > 0 else '0.000'}." in text
     assert f"for wrong labels that is often the other way round, {words}" in text
+
+
+def test_self_influence_comes_with_mode_learning_rates_and_epochs(tmp_path):
+    config = TrainConfig(noise=0.4, epochs=2, width=8, depth=1, subset=60, probe="self_influence", probe_epochs=(0, 2))
+    view = RunView(train(config, tmp_path / "run"))
+
+    text = captions(probe_parts(view))
+    assert "Self-influence: model in eval mode, learning rate 0.05 at epochs 0, 2." in text
 
 
 def test_without_vog_there_is_no_warning(view, write_scores):
