@@ -28,7 +28,7 @@ def entropy_bits(counts: np.ndarray) -> float:
         1.5
     """
     shares = counts[counts > 0] / counts.sum()
-    return float(-(shares * np.log2(shares)).sum())
+    return abs(float((shares * np.log2(shares)).sum()))  # of one cell it is zero, without a sign
 
 
 def bin_index(hidden: np.ndarray, low: float, high: float, bins: int) -> np.ndarray:

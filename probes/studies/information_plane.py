@@ -327,7 +327,7 @@ def _over_epochs(name: str, runs: Sequence[Mapping[str, Any]]) -> LineChart:
     end = cell([float(np.median(run["saturated"][NARROW][-WINDOW:])) for run in runs], 2)
     return LineChart(
         f"input-{name}",
-        f"How much of the input do layers of {name} units keep?",
+        f"How much of the input do layers of {'ReLU' if name == 'relu' else name} units keep?",
         f"tanh layers lose it late in training; ReLU layers do not (Saxe et al. 2018). {CRITICS}",
         f"Binned estimate, {how}. The 3-unit layer falls by {cell([_fall(run, NARROW) for run in runs], 1)} bits from "
         f"its peak; in the end {end} of its activations are beyond 0.9 in size.",
@@ -457,4 +457,5 @@ STUDY = Study(
     effect="Layers first fit the label, then compress the input; critics trace that to saturation and binning.",
     points=_points,
     find=_find,
+    own_data="twelve bits",
 )

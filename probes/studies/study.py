@@ -50,6 +50,7 @@ class Study:
         effect: what the paper saw, a sentence or two.
         points: the work, at a scale; names unique.
         find: claims and charts, from what is done of the points.
+        own_data: name of the data, of a study that makes its own whatever the scale says; "" for the scale's.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Study:
     effect: str
     points: Callable[[Scale], Sequence[Point]]
     find: Callable[[Results, Scale], Findings]
+    own_data: str = ""
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ def run_study(
             "claims": [claim.to_dict() for claim in found.claims],
             "charts": [chart.to_dict() for chart in found.charts],
             "notes": list(found.notes),
-            "timings": _timings(folder, scale, clock, time.monotonic() - start, workers),
+            "timings": _timings(folder, _scale(study, scale), clock, time.monotonic() - start, workers),
         }
         write_json(folder / STUDY_JSON, content)
     return content
@@ -172,12 +174,17 @@ def _described(study: Study, scale: Scale) -> dict[str, Any]:
         "question": study.question,
         "source": study.source,
         "effect": study.effect,
-        "scale": scale.to_dict(),
+        "scale": _scale(study, scale),
         "versions": versions(),
     }
 
 
-def _timings(folder: Path, scale: Scale, clock: _Clock, seconds: float, workers: int) -> dict[str, Any]:
+def _scale(study: Study, scale: Scale) -> dict[str, Any]:
+    own = {"dataset": study.own_data} if study.own_data else {}
+    return {**scale.to_dict(), **own}
+
+
+def _timings(folder: Path, scale: dict[str, Any], clock: _Clock, seconds: float, workers: int) -> dict[str, Any]:
     """Seconds of the whole study, over the calls that it took at this scale."""
     before = 0.0
     if clock.present:
@@ -185,7 +192,7 @@ def _timings(folder: Path, scale: Scale, clock: _Clock, seconds: float, workers:
             kept = read_json(folder / STUDY_JSON)
         except ProbeError:
             kept = {}
-        if kept.get("scale") == scale.to_dict():
+        if kept.get("scale") == scale:
             before = float(kept.get("timings", {}).get("seconds", 0.0))
     return {"seconds": before + seconds, "points": clock.points, "carried_out": len(clock.outcomes), "workers": workers}
 

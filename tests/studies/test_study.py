@@ -1,6 +1,7 @@
 """A study carries out what is missing, tells what failed, and gives the same answer however it was interrupted."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from filelock import FileLock
@@ -140,3 +141,9 @@ def test_the_time_left_follows_the_pace(small_study, tmp_path, monkeypatch):
     run_study(small_study().study, tmp_path, THREE, on_progress=progress.append)
 
     assert [step.eta_s for step in progress] == [None, 20.0, 10.0, 0.0]
+
+
+def test_data_of_its_own_are_named(small_study, tmp_path):
+    content = run_study(replace(small_study().study, own_data="twelve bits"), tmp_path, THREE)
+
+    assert content["scale"] == {**THREE.to_dict(), "dataset": "twelve bits"}
