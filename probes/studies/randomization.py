@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "random pixels": {"corrupt": ("random_pixels=1",)},
     "random labels": {"corrupt": ("uniform_all=1",)},
 }
-PERCEPTRONS: dict[str, dict[str, Any]] = {"mlp 1x512": {"depth": 1}, "mlp 3x512": {"depth": 3}}
+PERCEPTRONS: dict[str, dict[str, Any]] = {"MLP 1x512": {"depth": 1}, "MLP 3x512": {"depth": 3}}
 CONVOLUTIONAL: dict[str, dict[str, Any]] = {
     "cnn": {"model": "cnn"},
     "small AlexNet": {"model": "alexnet", "lr": 0.01},
@@ -83,7 +83,7 @@ def _points(scale: Scale) -> list[Training]:
     points = []
     for seed in scale.seeds:
         for model, options in _models(scale).items():
-            if scale.quick and model == "mlp 1x512":
+            if scale.quick and model == "MLP 1x512":
                 continue
             for kind, noise in KINDS.items():
                 config = scale.config(**options, **noise, seed=seed, epochs=_epochs(scale, kind == "random labels"))
@@ -100,7 +100,7 @@ def _epochs(scale: Scale, random_labels: bool) -> int:
 
 
 def _find(results: Results, scale: Scale) -> Findings:
-    models = [name for name in _models(scale) if not (scale.quick and name == "mlp 1x512")]
+    models = [name for name in _models(scale) if not (scale.quick and name == "MLP 1x512")]
     by_kind = {
         model: {kind: [fit_of(run) for run in results.runs(_kind_name(model, kind), scale.seeds)] for kind in KINDS}
         for model in models
@@ -149,11 +149,11 @@ def _fit_claims(by_kind: Mapping[str, Mapping[str, Sequence[Fit]]]) -> list[Clai
             Claim(
                 f"shuffling-is-nothing-{tag}",
                 f"{model}: one permutation of all pixels changes nothing that a perceptron could see."
-                if model.startswith("mlp")
+                if model.startswith("MLP")
                 else f"{model}: one permutation of all pixels costs a convolutional network its advantage.",
                 FIGURE + "a",
                 "test error with shuffled pixels less that with true ones, when the training set is fitted",
-                between(-0.02, 0.02) if model.startswith("mlp") else at_least(0.02),
+                between(-0.02, 0.02) if model.startswith("MLP") else at_least(0.02),
                 "fits nearly as fast as true labels",
                 _differences(kinds["shuffled pixels"], kinds["true labels"]),
             ),
@@ -226,10 +226,10 @@ def _times(by_share: Mapping[float, Sequence[Fit]]) -> LineChart:
         "time-to-fit",
         "How much longer does it take to fit more random labels?",
         "Relative time to overfit grows by a small constant factor (figure 1b).",
-        "; ".join(f"{share:.0%}: {cell(row, 1)}" for share, row in zip(by_share, ratios, strict=True)) + ".",
+        f"Epochs relative to true labels: {_told(by_share, ratios, 1)}.",
         "share of random labels",
         "epochs to fit, relative to true labels",
-        [spread("mlp 2x512", list(by_share), ratios)],
+        [spread("MLP 2x512", list(by_share), ratios)],
         percent_x=True,
     )
 
@@ -240,13 +240,17 @@ def _errors(by_share: Mapping[float, Sequence[Fit]]) -> LineChart:
         "test-error",
         "What does fitting them cost?",
         "Test error at zero training error rises steadily to 90 % (figure 1c).",
-        "; ".join(f"{share:.0%}: {cell(row, 2)}" for share, row in zip(by_share, errors, strict=True)) + ".",
+        f"Test error when fitted: {_told(by_share, errors, 2)}.",
         "share of random labels",
         "test error when fitted",
-        [spread("mlp 2x512", list(by_share), errors)],
+        [spread("MLP 2x512", list(by_share), errors)],
         percent_x=True,
         percent_y=True,
     )
+
+
+def _told(shares: Iterable[float], values: Sequence[Sequence[float]], digits: int) -> str:
+    return ", ".join(f"{cell(row, digits)} at {share:.0%}" for share, row in zip(shares, values, strict=True))
 
 
 def _table(by_kind: Mapping[str, Mapping[str, Sequence[Fit]]]) -> Table:
