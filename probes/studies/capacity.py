@@ -59,7 +59,7 @@ def _points(scale: Scale) -> list[Training]:
                 points.append(Training(_width_name(data, width).format(seed=seed), config))
         for data, noise in SIZED.items():
             for size in _sizes(scale):
-                epochs = scale.pick(200, 100) if data == "random labels" else 60
+                epochs = scale.pick(300, 150) if data == "random labels" else 60
                 config = scale.config(**noise, width=NARROW, subset=size, seed=seed, epochs=epochs)
                 points.append(Training(_size_name(data, size).format(seed=seed), config))
         for share in (0.0, NOISE):

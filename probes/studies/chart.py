@@ -301,11 +301,13 @@ def spread(
 
 
 def cell(values: Sequence[float], digits: int = 3) -> str:
-    """Mean ± sd of the values as a table shows them; a dash where there are none."""
-    if not len(values):
+    """Mean ± sd of the values as a table shows them; a dash where there are none, and how many where some are NaN."""
+    known = [value for value in values if math.isfinite(value)]
+    if not known:
         return "–"
-    mean = f"{np.mean(values):.{digits}f}"
-    return mean if len(values) == 1 else f"{mean} ± {np.std(values, ddof=1):.{digits}f}"
+    some = f" ({len(known)} of {len(values)})" if len(known) < len(values) else ""
+    mean = f"{np.mean(known):.{digits}f}"
+    return mean + some if len(known) == 1 else f"{mean} ± {np.std(known, ddof=1):.{digits}f}{some}"
 
 
 def picture(png: bytes, caption: str) -> Picture:

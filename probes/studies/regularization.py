@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from probes.studies.chart import Line, LineChart, Swatch, Table, cell, swatch
+from probes.studies.chart import Points, ScatterChart, Swatch, Table, cell, swatch
 from probes.studies.claim import Claim, at_least, at_most, between
 from probes.studies.point import Training
 from probes.studies.results import Results, curve
@@ -158,31 +158,33 @@ def _arpit(effects: Mapping[Setting, Effect]) -> list[Claim]:
     ]
 
 
-def _figure(effects: Mapping[Setting, Effect]) -> LineChart:
-    families = list(dict.fromkeys(family for family, _ in effects if family != NONE))
-    lines = []
-    for place, family in enumerate([*families, NONE]):
-        own = [effect for (name, _), effect in effects.items() if name == family]
-        path = own if family in (NONE, "both") else [effects[NONE, ""], *own]
-        path = [effect for effect in path if effect.memorized and effect.real]
-        x, y = ([float(np.mean(getattr(effect, side))) for effect in path] for side in ("memorized", "real"))
-        sd = [float(np.std(effect.real, ddof=1)) if len(effect.real) > 1 else 0.0 for effect in path]
-        low, high = ([value + sign * part for value, part in zip(y, sd, strict=True)] for sign in (-1, 1))
-        colour: Swatch = "test" if family == NONE else swatch(place)
-        lines.append(Line(family, x, y, low, high, colour, dashed=place % 2 == 1, marks=True))
-    capped = [setting for setting, effect in effects.items() if np.mean(effect.memorized or [1]) < 0.5]
-    named = ", ".join(" ".join(filter(None, setting)) for setting in capped) or "none of them"
-    return LineChart(
+def _figure(effects: Mapping[Setting, Effect]) -> ScatterChart:
+    known = {setting: effect for setting, effect in effects.items() if effect.memorized and effect.real}
+    families = list(dict.fromkeys(family for family, _ in known if family != NONE))
+    points = [_path(known, family, swatch(place)) for place, family in enumerate(families)]
+    if (NONE, "") in known:
+        points.append(_path(known, NONE, "test"))
+    capped = [" ".join(filter(None, setting)) for setting, effect in known.items() if np.mean(effect.memorized) < 0.5]
+    return ScatterChart(
         "tradeoff",
         "Which regulariser caps memorizing for free?",
         "Along dropout's curve training accuracy on random labels falls while validation accuracy stays (figure 10).",
-        f"Below one half of the random labels memorized: {named}.",
+        f"Below one half of the random labels memorized: {', '.join(capped) or 'none of them'}. Means over the seeds.",
         "training accuracy on random labels",
         "best validation accuracy on true labels",
-        lines,
+        points,
         percent_x=True,
         percent_y=True,
     )
+
+
+def _path(effects: Mapping[Setting, Effect], family: str, colour: Swatch) -> Points:
+    """From no regulariser through the strengths of one, in their order."""
+    own = [setting for setting in effects if setting[0] == family]
+    path = own if family in (NONE, "both") else [*([(NONE, "")] if (NONE, "") in effects else []), *own]
+    x, y = ([float(np.mean(getattr(effects[at], side))) for at in path] for side in ("memorized", "real"))
+    labels = [strength if family not in (NONE, "both") else family for _, strength in path]
+    return Points(family, x, y, labels, colour, joined=len(path) > 1)
 
 
 def _table(effects: Mapping[Setting, Effect]) -> Table:

@@ -37,4 +37,5 @@ def test_a_band_is_mean_and_sd_over_the_seeds_that_have_a_value():
 
 def test_cells_and_colours():
     assert (cell([]), cell([0.5]), cell([1, 2, 3], 1)) == ("–", "0.500", "2.0 ± 1.0")
+    assert (cell([np.nan]), cell([1, np.nan, 3], 0), cell([2, np.inf], 0)) == ("–", "2 ± 1 (2 of 3)", "2 (1 of 2)")
     assert [swatch(place) for place in range(6)] == ["1", "2", "3", "4", "5", "1"]
