@@ -15,6 +15,7 @@ from probes.errors import ConfigError
 from probes.models import build_model, describe, num_parameters
 from probes.probing.making import input_unit, make_probe
 from probes.probing.probe import Probe
+from probes.trackers.distributed import current_rank
 from probes.training.augmentation import Augmentation
 from probes.training.config import TrainConfig
 from probes.training.loggers import check_loggers
@@ -164,11 +165,15 @@ def _without_images(examples: ExampleSet) -> ExampleSet:
 
 
 def _check_batch_norm(model: nn.Module, count: int, batch_size: int) -> None:
-    """Batch normalisation has no use for a batch of one."""
+    """Batch normalisation has no use for a batch of one, nor for a rank's part of a batch that is one or none."""
     norms = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
-    if (count % batch_size == 1 or batch_size == 1) and any(isinstance(layer, norms) for layer in model.modules()):
+    rank = current_rank()
+    parts = 1 if rank is None else rank.world_size
+    smallest = (count % batch_size or min(count, batch_size)) // parts
+    if smallest < 2 and any(isinstance(layer, norms) for layer in model.modules()):
+        batch = "batch of one" if parts == 1 else f"batch too small for {parts} processes, two for each,"
         raise ConfigError(
-            f"batch_size {batch_size} leaves a batch of one of {count:,} examples, which batch norm cannot use. "
+            f"batch_size {batch_size} leaves a {batch} of {count:,} examples, which batch norm cannot use. "
             "Choose another."
         )
 

@@ -1,11 +1,15 @@
 """What a config becomes: device, threads, and what is said of it in run.json."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import torch
 
 from probes.errors import ConfigError
+from probes.trackers.distributed import Rank
 from probes.training import TrainConfig
+from probes.training import setup as setup_module
 from probes.training.setup import prepare, run_meta, using_threads
 
 
@@ -122,6 +126,16 @@ def test_augmenting_a_table_is_refused(tmp_path):
 
     with pytest.raises(ConfigError, match="augment shifts and mirrors images, and table holds none"):
         prepare(TrainConfig(dataset=tmp_path / "table.npz", augment=True))
+
+
+@pytest.mark.parametrize(("subset", "fits"), [(204, True), (203, False), (202, False), (200, True)])
+def test_of_several_ranks_each_needs_two_examples_of_the_last_batch(monkeypatch, subset, fits):
+    monkeypatch.setattr(setup_module, "current_rank", lambda: Rank(0, 2))
+    config = TrainConfig(subset=subset, batch_size=100, batch_norm=True, width=8)
+    refused = pytest.raises(ConfigError, match=rf"too small for 2 processes, two for each, of {subset} examples")
+
+    with nullcontext() if fits else refused:
+        prepare(config)
 
 
 def test_batch_norm_and_a_last_batch_of_one_are_refused():
