@@ -9,7 +9,7 @@ import torch
 from probes.errors import ConfigError
 from probes.trackers.distributed import Rank
 from probes.training import TrainConfig
-from probes.training import setup as setup_module
+from probes.training import setup as setups
 from probes.training.setup import prepare, run_meta, using_threads
 
 
@@ -130,7 +130,7 @@ def test_augmenting_a_table_is_refused(tmp_path):
 
 @pytest.mark.parametrize(("subset", "fits"), [(204, True), (203, False), (202, False), (200, True)])
 def test_of_several_ranks_each_needs_two_examples_of_the_last_batch(monkeypatch, subset, fits):
-    monkeypatch.setattr(setup_module, "current_rank", lambda: Rank(0, 2))
+    monkeypatch.setattr(setups, "current_rank", lambda: Rank(0, 2))
     config = TrainConfig(subset=subset, batch_size=100, batch_norm=True, width=8)
     refused = pytest.raises(ConfigError, match=rf"too small for 2 processes, two for each, of {subset} examples")
 
