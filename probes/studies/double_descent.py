@@ -18,6 +18,7 @@ __all__ = ["STUDY", "Descent", "describe_descent"]
 
 SOURCE = "Nakkiran et al. 2020, sections 4-6"
 NOISE = 0.2
+BEYOND = 0.005  # of test error: a recovery of nothing is none
 FITTED = 0.99  # training accuracy from which a width counts as fitting
 SMOOTH = 5  # epochs that are averaged
 FIGURES = "shown as curves; no number published for this setting"
@@ -116,7 +117,7 @@ def _claims(error: np.ndarray, fit: np.ndarray, over: np.ndarray, widths: Sequen
             "Past the width that just fits the noisy training set, test error falls again.",
             SOURCE,
             "fall of the test error from its peak over widths to the widest, less two sd of it over the seeds",
-            at_least(0.0),
+            at_least(BEYOND),
             FIGURES,
             _beyond_spread(by_width),
             _width_seen(by_width, widths, fit),
@@ -144,7 +145,7 @@ def _claims(error: np.ndarray, fit: np.ndarray, over: np.ndarray, widths: Sequen
             "Trained on, it descends a second time.",
             SOURCE,
             "fall of the test error from that peak to the end, less two sd of it over the seeds",
-            at_least(0.0),
+            at_least(BEYOND),
             "seen after thousands of epochs of ResNet-18",
             _beyond_spread(by_epoch),
             "" if by_epoch is None else _epoch_seen(by_epoch),
@@ -174,12 +175,13 @@ def _epoch_seen(found: Descent) -> str:
 
 
 def _distance(error: np.ndarray, fit: np.ndarray, widths: Sequence[int]) -> tuple[float, ...]:
-    """In doublings; of a seed none of whose widths fits, NaN."""
+    """In doublings; NaN for a seed without a peak, or none of whose widths fits."""
     found = []
     for errors, fits in zip(error, fit, strict=True):
         fitted = np.flatnonzero(fits >= FITTED)
         peak = describe_descent(errors[None]).peak
-        found.append(abs(float(np.log2(widths[peak] / widths[fitted[0]]))) if len(fitted) else float("nan"))
+        both = peak > 0 and len(fitted) > 0
+        found.append(abs(float(np.log2(widths[peak] / widths[fitted[0]]))) if both else float("nan"))
     return tuple(found)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from probes.studies.double_descent import describe_descent
+from probes.studies.double_descent import _claims, describe_descent
 
 
 def curves(mean, noise, seeds=5):
@@ -52,3 +52,12 @@ def test_falling_all_the_way_has_no_peak_and_nothing_to_recover():
     found = describe_descent(curves([0.5, 0.4, 0.1], 0.0))
 
     assert (found.dip, found.peak, set(found.recovery)) == (0, 0, {0.0})
+
+
+def test_without_a_peak_neither_it_nor_a_second_descent_is_reproduced():
+    """Error and misfit fall all the way, at every seed."""
+    error, widths = curves([0.5, 0.4, 0.1], 0.001), [4, 32, 256]
+    claims = {claim.id: claim for claim in _claims(error, 1 - error, np.tile(error, (1, 3)), widths)}
+
+    assert claims["second-descent-in-width"].verdict == "not reproduced"
+    assert claims["peak-at-interpolation"].verdict == "inconclusive"
