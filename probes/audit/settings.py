@@ -14,9 +14,11 @@ class AuditSettings:
 
     Attributes:
         folds: parts the data are cut into; each network trains on all but one.
-        steps: optimizer steps of each round's networks, rounded up to whole epochs.
-        fewest_epochs: of each round, however large the data.
-        most_epochs: of any round, however small the data.
+        steps: optimizer steps that each network of the first round may take at most, rounded up to whole epochs; later
+            rounds get what this leaves of the compute.
+        fewest_epochs: that this is, however large the data.
+        most_epochs: likewise, however small the data.
+        rounds: of networks, at most.
         batch_size: examples per step; small data take less, so that an epoch has about 16 steps.
         lr: learning rate of SGD.
         momentum: of SGD.
@@ -26,6 +28,7 @@ class AuditSettings:
         largest_image: side, in pixels, to which larger images are shrunk for our own networks.
         sharpness: temperature at which answers are counted for the noise model; near 0 the most probable class counts
             alone.
+        temperature: of the answers that beliefs are made of: means over an early window are less sure than they should.
         smoothing: share of each class's errors that the noise model spreads evenly over the other classes.
         floor: smallest probability that an answer may give to a class.
         cutoff: an example whose label is right with a lower probability is flagged.
@@ -35,9 +38,10 @@ class AuditSettings:
     """
 
     folds: int = 3
-    steps: tuple[int, ...] = (150, 150, 260)
-    fewest_epochs: tuple[int, ...] = (4, 4, 6)
+    steps: int = 470
+    fewest_epochs: int = 11
     most_epochs: int = 40
+    rounds: int = 3
     batch_size: int = 64
     lr: float = 0.05
     momentum: float = 0.9
@@ -46,6 +50,7 @@ class AuditSettings:
     smallest_image: int = 16
     largest_image: int = 64
     sharpness: float = 0.2
+    temperature: float = 0.5
     smoothing: float = 0.3
     floor: float = 1e-6
     cutoff: float = 0.5
@@ -57,10 +62,7 @@ class AuditSettings:
         """Examples per step, of so many to train on."""
         return max(1, min(self.batch_size, max(8, examples // 16)))
 
-    def epochs_of(self, examples: int) -> list[int]:
-        """Epochs of each round, of so many examples to train on."""
+    def epochs_of(self, examples: int) -> int:
+        """Epochs that the first round may take, of so many examples to train on."""
         per_epoch = math.ceil(examples / self.batch_of(examples))
-        return [
-            min(max(math.ceil(steps / per_epoch), fewest), self.most_epochs)
-            for steps, fewest in zip(self.steps, self.fewest_epochs, strict=True)
-        ]
+        return min(max(math.ceil(self.steps / per_epoch), self.fewest_epochs), self.most_epochs)

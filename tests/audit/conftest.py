@@ -17,7 +17,7 @@ SIZE, CLASSES = 400, 4
 def quick():
     """Small networks and few steps."""
     return AuditSettings(
-        steps=(40, 40, 60), width=32, depth=1, batch_size=32, most_epochs=12, neighbours=3, least_shown=20
+        steps=140, width=32, depth=1, batch_size=32, most_epochs=36, neighbours=3, least_shown=20
     )
 
 
