@@ -52,7 +52,7 @@ MATCHED = {"self_confidence": "cleanlab", "issues": "cleanlab", "aum": "AUM"}
 
 
 def load(name: str, size: int) -> Dataset:
-    """All parts of a data set, or the first `size` of Fashion-MNIST, or a stratified `size` of a folder; or a hard one."""
+    """All of a data set, the first `size` of Fashion-MNIST, a stratified `size` of a folder, or one of `HARD`."""
     if name in HARD:
         return load_hard(name)
     dataset = load_pooled(name)
@@ -78,7 +78,7 @@ def compare(
     passes, trained = facts["compute"]["passes"], facts["compute"]["trained_visits"]
     count = len(told)
     epochs = -(-(passes - count) // (6 * count))  # three folds, each two thirds, three passes a visit; one answer each
-    others = _shortened(rivals, epochs) if rivals else _rivals(noisy, told, wrong, epochs, seed)
+    others = _kept(rivals, epochs) if rivals else _rivals(noisy, told, wrong, epochs, seed)
     flagged = issues["is_label_issue"].to_numpy()
     return {
         "parameters": facts["model"]["parameters"],
@@ -110,15 +110,11 @@ def _rivals(dataset: Dataset, told: np.ndarray, wrong: np.ndarray, epochs: int, 
     }
 
 
-def _shortened(result: dict[str, Any], epochs: int) -> dict[str, Any]:
-    """The others' curves of an earlier result, up to an epoch that they reach."""
+def _kept(result: dict[str, Any], epochs: int) -> dict[str, Any]:
+    """The others' curves of an earlier result, which must reach so many epochs."""
     if len(result["aum"]) < epochs:
-        raise SystemExit(f"the kept results hold {len(result['aum'])} epochs, {epochs} are needed: run without --audit-only")
-    return {
-        "cleanlab": {method: curve[:epochs] for method, curve in result["cleanlab"].items()},
-        "cleanlab_issues": result["cleanlab_issues"][:epochs],
-        "aum": result["aum"][:epochs],
-    }
+        raise SystemExit(f"the kept results end at epoch {len(result['aum'])} of {epochs}: leave out --audit-only")
+    return {name: result[name] for name in ("cleanlab", "cleanlab_issues", "aum")}
 
 
 def _trainer(dataset: Dataset) -> Trainer:
@@ -198,12 +194,13 @@ def summarised(results: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, l
     window = _best_epoch([result["aum"] for result in results])[0]
     table: dict[str, dict[str, dict[str, list[float]]]] = {method: {} for method in METHODS}
     for result in results:
+        end = result["epochs"] - 1
         rows = {
             "audit": result["audit"],
-            "self_confidence": result["cleanlab"]["self_confidence"][-1],
+            "self_confidence": result["cleanlab"]["self_confidence"][end],
             "quality": result["cleanlab"][chosen][best[chosen][0]],
-            "issues": result["cleanlab_issues"][-1],
-            "aum": result["aum"][-1],
+            "issues": result["cleanlab_issues"][end],
+            "aum": result["aum"][end],
             "aum_best": result["aum"][window],
         }
         for method, row in rows.items():
@@ -227,18 +224,26 @@ def tables(results: list[dict[str, Any]]) -> str:
         here = [result for result in results if result["data"] == data]
         seeds = sorted({result["seed"] for result in here})
         first = here[0]
-        passes = first["passes"]
+        epochs = sorted({result["epochs"] for result in here})
+        work = {
+            method: statistics.mean(result["passes"][method] * result["parameters"] for result in here)
+            for method in first["passes"]
+        }
         parts.append(
             f"**{data}**, {first['examples']:,} examples, a network of {first['parameters']:,} parameters, "
-            f"{_seeds(seeds)}. Passes x parameters: audit {passes['audit'] * first['parameters']:.2e}, cleanlab "
-            f"({first['epochs']} epochs in each of 3 folds) {passes['cleanlab'] * first['parameters']:.2e}, AUM "
-            f"{passes['aum'] * first['parameters']:.2e}.\n\n{_table(here)}\n{_standing(summarised(here))}\n"
+            f"{_seeds(seeds)}. Passes x parameters, mean over settings: audit {work['audit']:.2e}, cleanlab "
+            f"({_range(epochs)} epochs in each of 3 folds) {work['cleanlab']:.2e}, AUM {work['aum']:.2e}.\n\n"
+            f"{_table(here)}\n{_standing(summarised(here))}\n"
         )
     return "\n".join(parts)
 
 
 def _seeds(seeds: list[int]) -> str:
     return f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {', '.join(map(str, seeds))}, mean ± sd"
+
+
+def _range(values: list[int]) -> str:
+    return str(values[0]) if len(values) == 1 else f"{values[0]} to {values[-1]}"
 
 
 def _table(results: list[dict[str, Any]]) -> str:
@@ -303,7 +308,8 @@ def filled(guide: str, results: list[dict[str, Any]]) -> str:
 def main() -> None:
     """Compare on every data set, setting and seed; print, and keep where asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", action="append", help="digits, fashion-mnist, folder:PATH, or a hard one: digits-noise, fashion-mixed, ...; repeatable")
+    named = f"digits, fashion-mnist, folder:PATH, {', '.join(HARD)}; repeatable"
+    parser.add_argument("--data", action="append", help=named)
     parser.add_argument("--size", type=int, default=10_000, help="examples, at most")
     parser.add_argument("--seeds", default="0", help="such as 0 or 1,2,3")
     parser.add_argument("--cache", type=Path, help="folder of finished settings")
@@ -323,7 +329,13 @@ def main() -> None:
                 rivals = kept[_place(key)] if options.audit_only else None
                 results.append(key | _cached(options.cache, key, options.size, dataset, rivals))
                 row = results[-1]
-                print(json.dumps(key), row["audit"], row["cleanlab"]["self_confidence"][-1], row["seconds"], flush=True)
+                print(
+                    json.dumps(key),
+                    row["audit"],
+                    row["cleanlab"]["self_confidence"][row["epochs"] - 1],
+                    row["seconds"],
+                    flush=True,
+                )
     if options.write:
         merged = kept | {_place(result): result for result in results}  # each in its old place
         lines = ",\n".join(json.dumps(_rounded(result)) for result in merged.values())

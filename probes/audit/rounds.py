@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from probes.audit.folds import stratified_folds
-from probes.audit.networks import Trainer
+from probes.audit.networks import Network, Trainer
 from probes.audit.noise_model import fit_noise_model, label_fit, label_posterior, sharpened
 from probes.audit.progress import Work
 from probes.audit.settings import AuditSettings
@@ -48,51 +48,68 @@ def run_rounds(
     have not seen predicts the given labels no better: there the window ends, over which answers are read, those on
     examples trained on included.
 
-    Each later round starts afresh, on new folds, and learns the probability that the noise model gives to each class, so
-    that a wrong label neither counts in full nor is the example lost. It takes as many epochs, or its part of what the
-    budget has left, and counts only if its answers, with a noise model, predict the given labels better than those of
-    the round before: where networks are weak, they might only repeat their errors.
+    Each later round starts afresh, on new folds, and learns the probability that the noise model gives to each class,
+    so that a wrong label neither counts in full nor is the example lost. It takes as many epochs, or its part of what
+    the compute has left, and counts only if its answers, with a noise model, predict the given labels better than
+    those of the round before: where networks are weak, they might only repeat their errors.
 
     Args:
         given: int64, (N,).
         classes: K.
         seed: of folds, weights and orders.
     """
-    count = len(given)
-    folds = min(settings.folds, count)
-    budget = _Budget(count, folds, settings.epochs_of(count - count // folds), work)
+    folds = min(settings.folds, len(given))
+    budget = _Budget(len(given), folds, settings, work)
     targets = torch.nn.functional.one_hot(torch.from_numpy(given), classes).float()
-
-    last = _Round(trainer, targets, stratified_folds(given, folds, [seed, 0]), [seed, 0], everyone=True)
-    best, window = -np.inf, 0
-    while last.epochs < budget.epochs:
-        last.train_epoch()
-        work.tell((1, settings.rounds, folds, folds, last.epochs, budget.epochs))
-        fit = _mean_log(last.held_out, given)
-        if fit <= best:
-            break
-        best, window, answers, held_out = fit, last.epochs, [last.everyone], last.held_out
-    folds_of, epochs = [last.fold], [window]
-
-    best = label_fit(held_out, given, settings)
+    last = _Round(trainer, targets, given, folds, [seed, 0])
+    counted = [_first_window(last, given, budget)]
+    best = label_fit(counted[0].held_out, given, settings)
     for number in range(1, settings.rounds):
-        length = min(window, budget.left() // (settings.rounds - number))
+        length = min(counted[0].epochs, budget.left() // (settings.rounds - number))
         if not length:
             break
-        fold = stratified_folds(given, folds, [seed, number])
-        last = _Round(trainer, _beliefs(answers[-1], given, settings), fold, [seed, number], everyone=False)
+        last = _Round(trainer, _beliefs(counted[-1].answers, given, settings), given, folds, [seed, number])
         for epoch in range(1, length + 1):
-            last.train_epoch()
-            work.tell((number + 1, settings.rounds, folds, folds, epoch, length))
+            last.train_epoch(everyone=False)
+            budget.tell(number, epoch, length)
         fit = label_fit(last.held_out, given, settings)
         if fit <= best:
             break
-        best, held_out = fit, last.held_out
-        answers.append(held_out)
-        folds_of.append(fold)
-        epochs.append(length)
+        best = fit
+        counted.append(_Read(last.held_out, last.held_out, last.fold, length))
     features = np.concatenate([trainer.features(network) for network in last.networks], axis=1)
-    return Rounds(np.stack(answers), held_out, np.stack(folds_of), epochs, features)
+    budget.end(last.number, last.epochs)
+    return Rounds(
+        np.stack([read.answers for read in counted]),
+        counted[-1].held_out,
+        np.stack([read.fold for read in counted]),
+        [read.epochs for read in counted],
+        features,
+    )
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What one round says: `answers` and `held_out`, float32, (N, K), over so many epochs."""
+
+    answers: np.ndarray
+    held_out: np.ndarray
+    fold: np.ndarray
+    epochs: int
+
+
+def _first_window(first: _Round, given: np.ndarray, budget: _Budget) -> _Read:
+    """Train until held-out answers predict the given labels no better; what was read until then."""
+    best, found = -np.inf, None
+    while first.epochs < budget.epochs:
+        first.train_epoch(everyone=True)
+        budget.tell(0, first.epochs, budget.epochs)
+        fit = _mean_log(first.held_out, given)
+        if fit <= best:
+            break
+        best, found = fit, _Read(first.everyone, first.held_out, first.fold, first.epochs)
+    assert found is not None
+    return found
 
 
 class _Round:
@@ -101,33 +118,37 @@ class _Round:
     Args:
         trainer: builds, trains and asks.
         targets: float32, (N, K); what is learned.
-        fold: int64, (N,).
-        seed: of weights and orders.
-        everyone: whether networks answer for examples that they are trained on, too.
+        given: int64, (N,); folds hold each of them alike.
+        folds: how many.
+        seed: and the number of the round, from 0.
 
     Attributes:
+        number: of the round, from 0.
+        fold: int64, (N,).
         networks: one per fold.
         epochs: so far.
     """
 
-    def __init__(
-        self, trainer: Trainer, targets: torch.Tensor, fold: np.ndarray, seed: list[int], *, everyone: bool
-    ) -> None:
-        self._trainer, self._targets, self._ask_everyone = trainer, targets, everyone
-        self.fold, self.epochs = fold, 0
-        self.networks = [trainer.build(_seed(*seed, part)) for part in range(fold.max() + 1)]
-        self._everyone = np.zeros(targets.shape, dtype=np.float32)
+    def __init__(self, trainer: Trainer, targets: torch.Tensor, given: np.ndarray, folds: int, seed: list[int]) -> None:
+        self._trainer, self._targets = trainer, targets
+        self.number, self.epochs = seed[1], 0
+        self.fold = stratified_folds(given, folds, seed)
+        self.networks = [trainer.build(_seed(*seed, part)) for part in range(folds)]
+        self._inside = np.zeros(targets.shape, dtype=np.float32)
         self._held_out = np.zeros(targets.shape, dtype=np.float32)
 
-    def train_epoch(self) -> None:
-        """One epoch of every network, then its answers."""
+    def train_epoch(self, *, everyone: bool) -> None:
+        """One epoch of every network, then its answers to what it has not seen, and to everything where `everyone`."""
         self.epochs += 1
         for part, network in enumerate(self.networks):
             outside, inside = np.flatnonzero(self.fold == part), np.flatnonzero(self.fold != part)
             self._trainer.train_epoch(network, inside, self._targets, self.epochs)
-            for rows, sums in ((outside, self._held_out), (inside, self._everyone)):
-                if sums is self._held_out or self._ask_everyone:
-                    sums[rows] += np.log(np.clip(self._trainer.answers(network, rows), _FLOOR, 1))
+            self._held_out[outside] += self._logs(network, outside)
+            if everyone:
+                self._inside[inside] += self._logs(network, inside)
+
+    def _logs(self, network: Network, rows: np.ndarray) -> np.ndarray:
+        return np.log(np.clip(self._trainer.answers(network, rows), _FLOOR, 1))
 
     @property
     def held_out(self) -> np.ndarray:
@@ -137,28 +158,35 @@ class _Round:
     @property
     def everyone(self) -> np.ndarray:
         """float32, (N, K); the same over all networks."""
-        return _normalised((self._held_out + self._everyone) / (self.epochs * len(self.networks)))
+        return _normalised((self._held_out + self._inside) / (self.epochs * len(self.networks)))
 
 
 class _Budget:
     """What may be spent: so many epochs of the first round, in which every network answers for every example.
 
-    Args:
-        count: N.
-        folds: of a round.
-        epochs: of the first round, at most.
-        work: counts what is spent.
+    Attributes:
+        epochs: that the first round may take.
     """
 
-    def __init__(self, count: int, folds: int, epochs: int, work: Work) -> None:
-        self.epochs, self._work = epochs, work
-        self._total = epochs * count * (3 * (folds - 1) + folds)
+    def __init__(self, count: int, folds: int, settings: AuditSettings, work: Work) -> None:
+        self.epochs = settings.epochs_of(count - count // folds)
+        self._folds, self._rounds, self._work = folds, settings.rounds, work
+        self._total = self.epochs * count * (3 * (folds - 1) + folds)
         self._later = count * (3 * (folds - 1) + 1)
-        work.total = float(self._total + folds * count)  # the features are on top
+        work.total = float(self._total + folds * count)  # the features come on top
 
     def left(self) -> int:
         """Epochs of later rounds, in which networks answer for what they have not seen, that are still to be had."""
-        return max(0, int(self._total - self._work.passes) // self._later)
+        return max(0, self._total - self._work.passes) // self._later
+
+    def tell(self, number: int, epoch: int, epochs: int) -> None:
+        """Say that an epoch of a round, numbered from 0, has ended."""
+        self._work.tell((number + 1, self._rounds, self._folds, self._folds, epoch, epochs))
+
+    def end(self, number: int, epochs: int) -> None:
+        """Say that all is done, with this round."""
+        self._work.total = float(self._work.passes)
+        self._work.tell((number + 1, number + 1, self._folds, self._folds, epochs, epochs))
 
 
 def _beliefs(answers: np.ndarray, given: np.ndarray, settings: AuditSettings) -> torch.Tensor:

@@ -1,82 +1,110 @@
-"""The window ends where held-out answers fit best, and what is left of the budget goes to more networks."""
+"""Held-out answers decide how long the first round is read and whether a later one counts."""
 
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
+import torch
 
 from probes.audit import AuditSettings
 from probes.audit.progress import Work
 from probes.audit.rounds import run_rounds
 
-SETTINGS = AuditSettings(steps=96, fewest_epochs=1, most_epochs=12)  # 8 steps an epoch: 12 epochs
+SETTINGS = AuditSettings(steps=96, fewest_epochs=1, most_epochs=12)  # of 8 steps an epoch: 12 epochs
 GIVEN = np.arange(96) % 2
+PEAK = [0.6, 0.8, 0.8, 0.4, 0.3, 0.1]
 
 
 class Scripted:
-    """Networks whose answer to every example is known in advance: by epoch, for those that have seen it and not."""
+    """Networks whose probability of the given label is known in advance: by round and epoch, unseen or seen."""
 
-    def __init__(self, unseen, seen):
-        self.unseen, self.seen, self.built = unseen, seen, 0
+    def __init__(self, unseen, seen=0.9):
+        self.unseen, self.seen, self.learned, self.work = unseen, seen, [], Work(None)
 
     def build(self, seed):
-        self.built += 1
-        return SimpleNamespace(epoch=0, rows=None, net=None)
+        self.learned.append(None)
+        return SimpleNamespace(round=(len(self.learned) - 1) // 3, epoch=0, rows=None)
 
     def train_epoch(self, network, rows, targets, epoch):
         network.epoch, network.rows = epoch, rows
+        self.learned[3 * network.round] = targets
+        self.work.trained += len(rows)
 
     def answers(self, network, rows):
-        right = np.full(len(rows), self.unseen[network.epoch - 1])
-        right[np.isin(rows, network.rows)] = self.seen[network.epoch - 1]
+        right = np.full(len(rows), self.unseen[network.round][network.epoch - 1], dtype=float)
+        right[np.isin(rows, network.rows)] = self.seen
         values = np.empty((len(rows), 2))
         values[np.arange(len(rows)), GIVEN[rows]] = right
         values[np.arange(len(rows)), 1 - GIVEN[rows]] = 1 - right
+        self.work.answered += len(rows)
         return values
 
     def features(self, network):
         return np.ones((len(GIVEN), 2), dtype=np.float32)
 
+    def run(self):
+        return run_rounds(self, GIVEN, 2, SETTINGS, 0, self.work)
 
-def run(unseen, seen=(0.9,) * 40):
-    trainer = Scripted(unseen, seen)
-    return trainer, run_rounds(trainer, GIVEN, 2, SETTINGS, 0, Work(None))
+
+def mean(values):
+    """The geometric mean of probabilities of two classes."""
+    values = np.array(values)
+    return 1 / (1 + np.exp(-np.log(values / (1 - values)).mean()))
 
 
 def test_the_window_ends_where_held_out_answers_so_far_predict_labels_best():
-    _, rounds = run([0.6, 0.8, 0.8, 0.4, 0.3] + [0.1] * 40)
+    trainer = Scripted([PEAK, [0.5] * 12, [0.5] * 12])
+    rounds = trainer.run()
 
-    assert (rounds.window, rounds.tried) == (3, 5)  # two epochs without a better fit end it
+    assert mean(PEAK[:2]) < mean(PEAK[:3]) > mean(PEAK[:4])
+    assert rounds.epochs == [3]
+    assert trainer.work.trained == 2 * 96 * (4 + 3)  # a fourth epoch to see it, and a round that does not count
+
+
+@pytest.mark.parametrize("seen", [0.1, 0.99])
+def test_what_networks_have_seen_does_not_choose_the_window(seen):
+    assert Scripted([PEAK, [0.5] * 12], seen).run().epochs == [3]
 
 
 def test_a_fit_that_never_stops_rising_takes_the_whole_budget():
-    trainer, rounds = run(np.linspace(0.5, 0.9, 40))
+    trainer = Scripted([np.linspace(0.5, 0.9, 12)])
 
-    assert rounds.window == rounds.tried == SETTINGS.epochs_of(64) == 12
-    assert (len(rounds.answers), trainer.built) == (1, 3)
-
-
-def test_what_is_left_of_the_budget_trains_more_networks_on_other_folds():
-    trainer, rounds = run([0.6, 0.8, 0.8, 0.4, 0.3] + [0.1] * 40)
-
-    assert (len(rounds.answers), trainer.built) == (3, 9)  # 5 epochs and twice 3, of 12
-    assert (rounds.folds[0] != rounds.folds[1]).any()
+    assert trainer.run().epochs == [12]
+    assert len(trainer.learned) == 3
 
 
-def test_what_networks_have_seen_does_not_choose_the_window():
-    _, rising = run([0.6, 0.8, 0.8, 0.4, 0.3] + [0.1] * 40, seen=np.linspace(0.5, 1, 45))
-    _, falling = run([0.6, 0.8, 0.8, 0.4, 0.3] + [0.1] * 40, seen=np.linspace(0.9, 0.1, 45))
-
-    assert rising.window == falling.window == 3
-
-
-def test_answers_are_geometric_means_over_the_window():
-    _, rounds = run([0.6, 0.8, 0.8, 0.4, 0.3] + [0.1] * 40, seen=[0.5, 0.7, 0.9] + [0.99] * 40)
-
-    def mean(values):
-        odds = np.log(np.array(values) / (1 - np.array(values))).mean()
-        return 1 / (1 + np.exp(-odds))
+def test_the_first_rounds_answers_are_geometric_means_of_all_networks_over_the_window():
+    rounds = Scripted([PEAK, [0.5] * 12]).run()
 
     rows = np.arange(96)
-    unseen, seen = [0.6, 0.8, 0.8], [0.5, 0.7, 0.9]
-    np.testing.assert_allclose(rounds.held_out[0, rows, GIVEN], mean(unseen), atol=1e-5)
-    np.testing.assert_allclose(rounds.answers[0, rows, GIVEN], mean(unseen + seen + seen), atol=1e-5)
+    np.testing.assert_allclose(rounds.held_out[rows, GIVEN], mean(PEAK[:3]), atol=1e-5)
+    np.testing.assert_allclose(rounds.answers[0, rows, GIVEN], mean(PEAK[:3] + [0.9] * 6), atol=1e-5)
+
+
+def test_a_later_round_counts_only_where_its_answers_predict_the_labels_better():
+    better = Scripted([PEAK, [0.9] * 12, [0.95] * 12]).run()
+    once = Scripted([PEAK, [0.9] * 12, [0.85] * 12]).run()
+
+    rows = np.arange(96)
+    assert better.epochs == [3, 3, 3]
+    assert once.epochs == [3, 3]
+    np.testing.assert_allclose(once.held_out[rows, GIVEN], 0.9, atol=1e-5)
+    assert (better.folds[0] != better.folds[1]).any()
+
+
+def test_later_rounds_learn_beliefs_in_place_of_labels():
+    trainer = Scripted([PEAK, [0.5] * 12])
+    trainer.run()
+
+    labels, beliefs = trainer.learned[0], trainer.learned[3]
+    assert torch.equal(labels, torch.nn.functional.one_hot(torch.from_numpy(GIVEN), 2).float())
+    assert not torch.equal(labels, beliefs)
+    assert torch.allclose(beliefs.sum(dim=1), torch.ones(96))
+
+
+def test_what_a_long_window_leaves_is_shared_by_later_rounds():
+    trainer = Scripted([np.r_[np.linspace(0.5, 0.9, 8), 0.01], [0.95] * 12, [0.97] * 12])
+    rounds = trainer.run()
+
+    assert rounds.epochs == [8, 1, 2]  # 12 epochs of 9 passes an example, less 9 of them: 27, of 7 an epoch
+    assert trainer.work.passes <= 12 * 9 * 96
