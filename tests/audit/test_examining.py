@@ -92,7 +92,7 @@ def test_neighbours_are_the_most_suspicious_examples_and_others_like_them(found,
     assert near.groupby("example")["rank"].apply(list).map(lambda ranks: ranks == [1, 2, 3]).all()
     assert (near["example"] != near["neighbour"]).all()
     true = dataset.train.true_labels.numpy()
-    assert (true[near["example"]] == true[near["neighbour"]]).mean() > 0.8
+    assert (true[near["example"]] == true[near["neighbour"]]).mean() > 0.7
     assert near["similarity"].between(-1.001, 1.001).all()
 
 
