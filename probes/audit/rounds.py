@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,13 +46,14 @@ def run_rounds(
 
     The first round learns the given labels. Early in training the pattern is learned, and noise is not yet; how early
     depends on the data. Its networks train side by side, until the mean of their answers so far to examples that they
-    have not seen predicts the given labels no better: there the window ends, over which answers are read, those on
-    examples trained on included.
+    have not seen predicts the given labels no better, or half the compute is spent: there the window ends, over which
+    answers are read, those on examples trained on included.
 
     Each later round starts afresh, on new folds, and learns the probability that the noise model gives to each class,
     so that a wrong label neither counts in full nor is the example lost. It takes as many epochs, or its part of what
     the compute has left, and counts only if its answers, with a noise model, predict the given labels better than
-    those of the round before: where networks are weak, they might only repeat their errors.
+    those of the round before: where networks are weak, they might only repeat their errors. Where none counts, what the
+    compute has left lengthens the first.
 
     Args:
         given: int64, (N,).
@@ -61,8 +63,8 @@ def run_rounds(
     folds = min(settings.folds, len(given))
     budget = _Budget(len(given), folds, settings, work)
     targets = torch.nn.functional.one_hot(torch.from_numpy(given), classes).float()
-    last = _Round(trainer, targets, given, folds, [seed, 0])
-    counted = [_first_window(last, given, budget)]
+    first = last = _Round(trainer, targets, given, folds, [seed, 0])
+    counted = [_widened(first, given, budget, budget.first)]
     best = label_fit(counted[0].held_out, given, settings)
     for number in range(1, settings.rounds):
         length = min(counted[0].epochs, budget.left() // (settings.rounds - number))
@@ -76,7 +78,10 @@ def run_rounds(
         if fit <= best:
             break
         best = fit
-        counted.append(_Read(last.held_out, last.held_out, last.fold, length))
+        counted.append(_Read(last.held_out, last.held_out, last.fold, length, fit))
+    if len(counted) == 1:
+        last = first
+        counted = [_widened(first, given, budget, first.epochs + budget.left(everyone=True), counted[0])]
     features = np.concatenate([trainer.features(network) for network in last.networks], axis=1)
     budget.end(last.number, last.epochs)
     return Rounds(
@@ -90,26 +95,29 @@ def run_rounds(
 
 @dataclass(frozen=True)
 class _Read:
-    """What one round says: `answers` and `held_out`, float32, (N, K), over so many epochs."""
+    """What one round says: `answers` and `held_out`, float32, (N, K), over so many epochs, and how well that fits."""
 
     answers: np.ndarray
     held_out: np.ndarray
     fold: np.ndarray
     epochs: int
+    fit: float
 
 
-def _first_window(first: _Round, given: np.ndarray, budget: _Budget) -> _Read:
-    """Train until held-out answers predict the given labels no better; what was read until then."""
-    best, found = -np.inf, None
-    while first.epochs < budget.epochs:
+def _widened(first: _Round, given: np.ndarray, budget: _Budget, limit: int, read: _Read | None = None) -> _Read:
+    """Train up to an epoch, or until held-out answers predict the given labels no better; what was read until then.
+
+    Args:
+        read: what was read before, to go on.
+    """
+    while first.epochs < limit and (read is None or read.epochs == first.epochs):
         first.train_epoch(everyone=True)
-        budget.tell(0, first.epochs, budget.epochs)
+        budget.tell(0, first.epochs, limit)
         fit = _mean_log(first.held_out, given)
-        if fit <= best:
-            break
-        best, found = fit, _Read(first.everyone, first.held_out, first.fold, first.epochs)
-    assert found is not None
-    return found
+        if read is None or fit > read.fit:
+            read = _Read(first.everyone, first.held_out, first.fold, first.epochs, fit)
+    assert read is not None
+    return read
 
 
 class _Round:
@@ -162,22 +170,23 @@ class _Round:
 
 
 class _Budget:
-    """What may be spent: so many epochs of the first round, in which every network answers for every example.
+    """What may be spent, in epochs of the first round, in which every network answers for every example.
 
     Attributes:
-        epochs: that the first round may take.
+        first: epochs that the first round may take before later ones are tried.
     """
 
     def __init__(self, count: int, folds: int, settings: AuditSettings, work: Work) -> None:
-        self.epochs = settings.epochs_of(count - count // folds)
+        affordable = settings.epochs_of(count - count // folds)
+        self.first = math.ceil(settings.first_share * affordable)
         self._folds, self._rounds, self._work = folds, settings.rounds, work
-        self._total = self.epochs * count * (3 * (folds - 1) + folds)
-        self._later = count * (3 * (folds - 1) + 1)
+        self._later, self._epoch = count * (3 * (folds - 1) + 1), count * (3 * (folds - 1) + folds)
+        self._total = affordable * self._epoch
         work.total = float(self._total + folds * count)  # the features come on top
 
-    def left(self) -> int:
-        """Epochs of later rounds, in which networks answer for what they have not seen, that are still to be had."""
-        return max(0, self._total - self._work.passes) // self._later
+    def left(self, *, everyone: bool = False) -> int:
+        """Epochs that are still to be had, in which networks answer for what they have not seen, or for everything."""
+        return max(0, self._total - self._work.passes) // (self._epoch if everyone else self._later)
 
     def tell(self, number: int, epoch: int, epochs: int) -> None:
         """Say that an epoch of a round, numbered from 0, has ended."""

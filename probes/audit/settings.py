@@ -14,10 +14,11 @@ class AuditSettings:
 
     Attributes:
         folds: parts the data are cut into; each network trains on all but one.
-        steps: optimizer steps that each network of the first round may take at most, rounded up to whole epochs; later
-            rounds get what this leaves of the compute.
+        steps: optimizer steps that each network might take if all compute went to the first round, rounded up to whole
+            epochs.
         fewest_epochs: that this is, however large the data.
         most_epochs: likewise, however small the data.
+        first_share: of the compute that the first round may take before later ones are tried.
         rounds: of networks, at most.
         batch_size: examples per step; small data take less, so that an epoch has about 16 steps.
         lr: learning rate of SGD.
@@ -41,6 +42,7 @@ class AuditSettings:
     steps: int = 470
     fewest_epochs: int = 11
     most_epochs: int = 40
+    first_share: float = 1 / 2
     rounds: int = 3
     batch_size: int = 64
     lr: float = 0.05
@@ -63,6 +65,6 @@ class AuditSettings:
         return max(1, min(self.batch_size, max(8, examples // 16)))
 
     def epochs_of(self, examples: int) -> int:
-        """Epochs that the first round may take, of so many examples to train on."""
+        """Epochs that all compute is worth, if the first round took it, of so many examples to train on."""
         per_epoch = math.ceil(examples / self.batch_of(examples))
         return min(max(math.ceil(self.steps / per_epoch), self.fewest_epochs), self.most_epochs)

@@ -66,11 +66,20 @@ def test_what_networks_have_seen_does_not_choose_the_window(seen):
     assert Scripted([PEAK, [0.5] * 12], seen).run().epochs == [3]
 
 
-def test_a_fit_that_never_stops_rising_takes_the_whole_budget():
-    trainer = Scripted([np.linspace(0.5, 0.9, 12)])
+def test_a_fit_that_never_stops_rising_leaves_half_of_the_compute_to_later_rounds():
+    trainer = Scripted([np.linspace(0.5, 0.9, 12), [0.95] * 12, [0.97] * 12])
 
-    assert trainer.run().epochs == [12]
-    assert len(trainer.learned) == 3
+    # 12 epochs of 9 passes an example, less 6 of them, are 54: 7 epochs, of 7 passes, for two rounds
+    assert trainer.run().epochs == [6, 3, 4]
+    assert trainer.work.passes <= 12 * 9 * 96
+
+
+def test_where_no_later_round_counts_what_is_left_lengthens_the_first():
+    trainer = Scripted([np.linspace(0.5, 0.9, 12), [0.5] * 12])
+    rounds = trainer.run()
+
+    assert rounds.epochs == [9]  # 54 passes for six epochs, 21 for the round that did not count, 27 of the 33 left
+    np.testing.assert_allclose(rounds.held_out[np.arange(96), GIVEN], mean(np.linspace(0.5, 0.9, 12)[:9]), atol=1e-5)
 
 
 def test_the_first_rounds_answers_are_geometric_means_of_all_networks_over_the_window():
@@ -100,11 +109,3 @@ def test_later_rounds_learn_beliefs_in_place_of_labels():
     assert torch.equal(labels, torch.nn.functional.one_hot(torch.from_numpy(GIVEN), 2).float())
     assert not torch.equal(labels, beliefs)
     assert torch.allclose(beliefs.sum(dim=1), torch.ones(96))
-
-
-def test_what_a_long_window_leaves_is_shared_by_later_rounds():
-    trainer = Scripted([np.r_[np.linspace(0.5, 0.9, 8), 0.01], [0.95] * 12, [0.97] * 12])
-    rounds = trainer.run()
-
-    assert rounds.epochs == [8, 1, 2]  # 12 epochs of 9 passes an example, less 9 of them: 27, of 7 an epoch
-    assert trainer.work.passes <= 12 * 9 * 96
