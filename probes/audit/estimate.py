@@ -27,7 +27,7 @@ def label_beliefs(
 
     The rounds' answers are joined by their geometric mean. The noise model is fitted to them sharpened: near an answer
     of two in three, a network has either seen two classes that look alike or two labels for one class, and sharpening
-    decides for the second, which the noise model can use. The belief itself is of answers that are sharpened less.
+    decides for the second, which the noise model can use. The belief itself is of the answers as they are.
 
     Args:
         answers: float, (R, N, K).
@@ -40,9 +40,9 @@ def label_beliefs(
     """
     rows = np.ones(len(told), dtype=bool) if rows is None else rows
     logs = np.log(np.clip(answers, settings.floor, 1)).mean(axis=0, dtype=np.float64)
-    joined = np.exp(logs)
+    joined = sharpened(np.exp(logs), 1.0, settings.floor)
     table = fit_noise_model(sharpened(joined, settings.sharpness, settings.floor)[rows], told[rows], settings.smoothing)
-    return label_posterior(sharpened(joined, settings.temperature, settings.floor), asked, table)
+    return label_posterior(joined, asked, table)
 
 
 def estimate_errors(
@@ -64,7 +64,6 @@ def estimate_errors(
     count = len(scores)
     errors = float((1 - scores).sum())
     rounds = [float((1 - values).sum()) for values in by_round]
-    later = rounds[1:] or rounds
     disagreement = float((held_out.argmax(axis=1) != given).mean())
     means = np.array([(1 - scores[folds == part]).mean() for part in np.unique(folds)])
     of_folds = count * float(np.std(means, ddof=1)) / len(means) ** 0.5 if len(means) > 1 else 0.0
@@ -74,8 +73,8 @@ def estimate_errors(
     return {
         "errors": errors,
         "share": errors / count,
-        "low": max(0.0, min(errors, *later) - width),
-        "high": min(float(count), max(errors, *later) + width),
+        "low": max(0.0, min(errors, *rounds[1:]) - width),
+        "high": min(float(count), max(errors, *rounds[1:]) + width),
         "by_round": rounds,
         "disagreement": disagreement,
     }
@@ -94,7 +93,7 @@ def doubts(
             f"The network answers only {agreement:.0%} of the labels it keeps when it has not seen them: its own "
             "errors are many, and the estimated count is not to be trusted."
         )
-    later = estimate["by_round"][1:] or estimate["by_round"]
+    later = estimate["by_round"][1:]
     if max(later) - min(later) > _TRUSTED_SPREAD * max(estimate["errors"], 0.01 * count):
         found.append(
             f"The later rounds count from {min(later):,.0f} to {max(later):,.0f} wrong labels: the estimated count is "

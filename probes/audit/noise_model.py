@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from probes.audit.settings import AuditSettings
-
-__all__ = ["fit_noise_model", "label_fit", "label_posterior", "sharpened"]
+__all__ = ["fit_noise_model", "label_posterior", "sharpened"]
 
 _ITERATIONS = 50
 _START = 0.8  # share of right labels that the fit starts from; it soon forgets
 _LEAST = 1e-3  # examples that every cell counts at least
-_TEMPERATURES = (0.17, 0.25, 0.33, 0.5, 0.7, 1.0, 1.4, 2.0)
 
 
 def sharpened(answers: np.ndarray, temperature: float, floor: float) -> np.ndarray:
@@ -62,21 +59,6 @@ def label_posterior(answers: np.ndarray, given: np.ndarray, table: np.ndarray) -
     """
     joint = answers * table[:, given].T
     return joint / joint.sum(axis=1, keepdims=True)
-
-
-def label_fit(answers: np.ndarray, given: np.ndarray, settings: AuditSettings) -> float:
-    """How well answers and the noise model fitted to them predict the given labels: mean log-probability, in nats.
-
-    Answers are taken at the temperature that suits them best, so that sure ones do not lose to cautious ones.
-
-    Args:
-        answers: float, (N, K); by networks that have not seen the example's label.
-        given: int, (N,).
-    """
-    table = fit_noise_model(sharpened(answers, settings.sharpness, settings.floor), given, settings.smoothing)
-    likely = table[:, given].T
-    fits = [(sharpened(answers, value, settings.floor) * likely).sum(axis=1) for value in _TEMPERATURES]
-    return max(float(np.log(np.clip(fit, settings.floor, 1)).mean()) for fit in fits)
 
 
 def _smoothed(counts: np.ndarray, smoothing: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Rounds of cross-fitted networks; how long and how many, their held-out answers decide."""
+"""Rounds of cross-fitted networks; how long they are read, their held-out answers decide."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from probes.audit.folds import stratified_folds
 from probes.audit.networks import Network, Trainer
-from probes.audit.noise_model import fit_noise_model, label_fit, label_posterior, sharpened
+from probes.audit.noise_model import fit_noise_model, label_posterior, sharpened
 from probes.audit.progress import Work
 from probes.audit.settings import AuditSettings
 
@@ -21,22 +21,25 @@ _FLOOR = 1e-7  # least probability of an answer
 
 @dataclass(frozen=True)
 class Rounds:
-    """What the rounds that count say. Answers are geometric means over the epochs of a round.
+    """What all rounds say. Answers are geometric means over the epochs of a round.
 
     Attributes:
         answers: float32, (R, N, K); probabilities of the classes by each round: of the first over all its networks, of
             the others by the network that was not trained on the example.
-        held_out: float32, (N, K); the last round's answers, by networks that were not trained on the example.
         folds: int64, (R, N).
         epochs: that answers are read over, of each round.
-        features: float32, (N, D); of the last networks trained, side by side, each of length 1.
+        features: float32, (N, D); of the last round's networks, side by side, each of length 1.
     """
 
     answers: np.ndarray
-    held_out: np.ndarray
     folds: np.ndarray
     epochs: list[int]
     features: np.ndarray
+
+    @property
+    def held_out(self) -> np.ndarray:
+        """float32, (N, K); the last round's answers, by networks that were not trained on the example."""
+        return self.answers[-1]
 
 
 def run_rounds(
@@ -50,10 +53,8 @@ def run_rounds(
     answers are read, those on examples trained on included.
 
     Each later round starts afresh, on new folds, and learns the probability that the noise model gives to each class,
-    so that a wrong label neither counts in full nor is the example lost. It takes as many epochs, or its part of what
-    the compute has left, and counts only if its answers, with a noise model, predict the given labels better than
-    those of the round before: where networks are weak, they might only repeat their errors. Where none counts, what the
-    compute has left lengthens the first.
+    so that a wrong label neither counts in full nor is the example lost. It takes as many epochs as the window has, or
+    its part of what the compute has left.
 
     Args:
         given: int64, (N,).
@@ -63,59 +64,42 @@ def run_rounds(
     folds = min(settings.folds, len(given))
     budget = _Budget(len(given), folds, settings, work)
     targets = torch.nn.functional.one_hot(torch.from_numpy(given), classes).float()
-    first = last = _Round(trainer, targets, given, folds, [seed, 0])
-    counted = [_widened(first, given, budget, budget.first)]
-    best = label_fit(counted[0].held_out, given, settings)
+    last = _Round(trainer, targets, given, folds, [seed, 0])
+    read = [_first_window(last, given, budget)]
     for number in range(1, settings.rounds):
-        length = min(counted[0].epochs, budget.left() // (settings.rounds - number))
-        if not length:
-            break
-        last = _Round(trainer, _beliefs(counted[-1].answers, given, settings), given, folds, [seed, number])
+        length = max(1, min(read[0].epochs, budget.left() // (settings.rounds - number)))
+        last = _Round(trainer, _beliefs(read[-1].answers, given, settings), given, folds, [seed, number])
         for epoch in range(1, length + 1):
             last.train_epoch(everyone=False)
             budget.tell(number, epoch, length)
-        fit = label_fit(last.held_out, given, settings)
-        if fit <= best:
-            break
-        best = fit
-        counted.append(_Read(last.held_out, last.held_out, last.fold, length, fit))
-    if len(counted) == 1:
-        last = first
-        counted = [_widened(first, given, budget, first.epochs + budget.left(everyone=True), counted[0])]
-    features = np.concatenate([trainer.features(network) for network in last.networks], axis=1)
-    budget.end(last.number, last.epochs)
+        read.append(_Read(last.held_out, last.fold, length))
     return Rounds(
-        np.stack([read.answers for read in counted]),
-        counted[-1].held_out,
-        np.stack([read.fold for read in counted]),
-        [read.epochs for read in counted],
-        features,
+        np.stack([part.answers for part in read]),
+        np.stack([part.fold for part in read]),
+        [part.epochs for part in read],
+        np.concatenate([trainer.features(network) for network in last.networks], axis=1),
     )
 
 
 @dataclass(frozen=True)
 class _Read:
-    """What one round says: `answers` and `held_out`, float32, (N, K), over so many epochs, and how well that fits."""
+    """What one round says: `answers`, float32, (N, K), over so many epochs."""
 
     answers: np.ndarray
-    held_out: np.ndarray
     fold: np.ndarray
     epochs: int
-    fit: float
 
 
-def _widened(first: _Round, given: np.ndarray, budget: _Budget, limit: int, read: _Read | None = None) -> _Read:
-    """Train up to an epoch, or until held-out answers predict the given labels no better; what was read until then.
-
-    Args:
-        read: what was read before, to go on.
-    """
-    while first.epochs < limit and (read is None or read.epochs == first.epochs):
+def _first_window(first: _Round, given: np.ndarray, budget: _Budget) -> _Read:
+    """Train until held-out answers predict the given labels no better, or the budget ends; what was read until then."""
+    best, read = -np.inf, None
+    while first.epochs < budget.first:
         first.train_epoch(everyone=True)
-        budget.tell(0, first.epochs, limit)
+        budget.tell(0, first.epochs, budget.first)
         fit = _mean_log(first.held_out, given)
-        if read is None or fit > read.fit:
-            read = _Read(first.everyone, first.held_out, first.fold, first.epochs, fit)
+        if fit <= best:
+            break
+        best, read = fit, _Read(first.everyone, first.fold, first.epochs)
     assert read is not None
     return read
 
@@ -173,29 +157,24 @@ class _Budget:
     """What may be spent, in epochs of the first round, in which every network answers for every example.
 
     Attributes:
-        first: epochs that the first round may take before later ones are tried.
+        first: epochs that the first round may take.
     """
 
     def __init__(self, count: int, folds: int, settings: AuditSettings, work: Work) -> None:
         affordable = settings.epochs_of(count - count // folds)
         self.first = math.ceil(settings.first_share * affordable)
         self._folds, self._rounds, self._work = folds, settings.rounds, work
-        self._later, self._epoch = count * (3 * (folds - 1) + 1), count * (3 * (folds - 1) + folds)
-        self._total = affordable * self._epoch
+        self._later = count * (3 * (folds - 1) + 1)
+        self._total = affordable * count * (3 * (folds - 1) + folds)
         work.total = float(self._total + folds * count)  # the features come on top
 
-    def left(self, *, everyone: bool = False) -> int:
-        """Epochs that are still to be had, in which networks answer for what they have not seen, or for everything."""
-        return max(0, self._total - self._work.passes) // (self._epoch if everyone else self._later)
+    def left(self) -> int:
+        """Epochs of later rounds, in which networks answer for what they have not seen, that are still to be had."""
+        return max(0, self._total - self._work.passes) // self._later
 
     def tell(self, number: int, epoch: int, epochs: int) -> None:
         """Say that an epoch of a round, numbered from 0, has ended."""
         self._work.tell((number + 1, self._rounds, self._folds, self._folds, epoch, epochs))
-
-    def end(self, number: int, epochs: int) -> None:
-        """Say that all is done, with this round."""
-        self._work.total = float(self._work.passes)
-        self._work.tell((number + 1, number + 1, self._folds, self._folds, epochs, epochs))
 
 
 def _beliefs(answers: np.ndarray, given: np.ndarray, settings: AuditSettings) -> torch.Tensor:

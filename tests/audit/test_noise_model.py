@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from probes.audit import AuditSettings
-from probes.audit.noise_model import fit_noise_model, label_fit, label_posterior, sharpened
+from probes.audit.noise_model import fit_noise_model, label_posterior, sharpened
 
 
 def test_of_certain_answers_the_table_is_the_table_of_counts():
@@ -43,16 +42,3 @@ def test_sharpening_keeps_the_order_and_raises_the_top():
     sharp = sharpened(np.array([[0.6, 0.4, 0.0]]), 0.5, 1e-6)
 
     assert sharp[0].tolist() == pytest.approx([0.36 / 0.52, 0.16 / 0.52, 0], abs=1e-6)
-
-
-def test_answers_fit_better_where_the_labels_follow_them_through_a_table():
-    random = np.random.default_rng(0)
-    true = random.integers(0, 3, 2_000)
-    given = np.where(random.random(2_000) < 0.3, (true + 1) % 3, true)
-    settings = AuditSettings()
-    right, guessed, copied = np.eye(3)[true], np.eye(3)[random.integers(0, 3, 2_000)], np.full((2_000, 3), 1 / 3)
-
-    fit = label_fit(right, given, settings)
-    assert fit == pytest.approx(0.7 * np.log(0.7) + 0.3 * np.log(0.3), abs=0.15)  # smoothing spreads some errors
-    assert fit > label_fit(0.5 * right + 0.5 * copied, given, settings) - 0.05  # cautious ones lose little
-    assert fit > label_fit(guessed, given, settings) + 0.3
