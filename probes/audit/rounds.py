@@ -125,7 +125,7 @@ class _Round:
         self._trainer, self._targets = trainer, targets
         self.number, self.epochs = seed[1], 0
         self.fold = stratified_folds(given, folds, seed)
-        self.networks = [trainer.build(_seed(*seed, part)) for part in range(folds)]
+        self.networks = [trainer.build(_seed([*seed, part])) for part in range(folds)]
         self._inside = np.zeros(targets.shape, dtype=np.float32)
         self._held_out = np.zeros(targets.shape, dtype=np.float32)
 
@@ -194,5 +194,5 @@ def _normalised(logs: np.ndarray) -> np.ndarray:
     return values / values.sum(axis=1, keepdims=True)
 
 
-def _seed(seed: int, number: int, part: int) -> int:
-    return int(np.random.SeedSequence([seed, number, part]).generate_state(1)[0])
+def _seed(parts: list[int]) -> int:
+    return int(np.random.SeedSequence(parts).generate_state(1)[0])
