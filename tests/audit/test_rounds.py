@@ -18,7 +18,7 @@ PEAK = [0.6, 0.8, 0.8, 0.4, 0.3, 0.1]
 class Scripted:
     """Networks whose probability of the given label is known in advance: by round and epoch, unseen or seen."""
 
-    def __init__(self, unseen, seen=0.9):
+    def __init__(self, unseen, seen=(0.9,) * 12):
         self.unseen, self.seen, self.learned, self.work = unseen, seen, [], Work(None)
 
     def build(self, seed):
@@ -32,7 +32,7 @@ class Scripted:
 
     def answers(self, network, rows):
         right = np.full(len(rows), self.unseen[network.round][network.epoch - 1], dtype=float)
-        right[np.isin(rows, network.rows)] = self.seen
+        right[np.isin(rows, network.rows)] = self.seen[network.epoch - 1]
         values = np.empty((len(rows), 2))
         values[np.arange(len(rows)), GIVEN[rows]] = right
         values[np.arange(len(rows)), 1 - GIVEN[rows]] = 1 - right
@@ -64,7 +64,7 @@ def test_the_window_ends_where_held_out_answers_so_far_predict_labels_best():
     assert trainer.work.trained == 2 * 96 * (4 + 3 + 3)  # a fourth epoch to see it
 
 
-@pytest.mark.parametrize("seen", [0.1, 0.99])
+@pytest.mark.parametrize("seen", [np.linspace(0.1, 0.99, 12), np.linspace(0.99, 0.1, 12)], ids=["rises", "falls"])
 def test_what_networks_have_seen_does_not_choose_the_window(seen):
     assert Scripted([PEAK, *OTHERS], seen).run().epochs[0] == 3
 
