@@ -9,7 +9,8 @@ many epochs as make its passes no fewer than the audit's (`matched`), and is rea
 `best` is the epoch at which its own mean over the settings is highest, chosen with the truth in hand. AUM is the mean
 margin over the epochs of one network that trains on everything, for as many epochs as cleanlab's; its best window is
 chosen in the same way.
-Finished settings are kept in --cache, so that a run that was stopped goes on.
+Finished settings are kept in --cache, so that a run that was stopped goes on. --audit-only trains the audit alone and
+reads the others' kept results at the epoch that now matches: their curves hold every epoch.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from audit_development import HARD, load_hard
 from measuring import machine
 
 from probes.audit import AuditSettings, examine
@@ -50,15 +52,23 @@ MATCHED = {"self_confidence": "cleanlab", "issues": "cleanlab", "aum": "AUM"}
 
 
 def load(name: str, size: int) -> Dataset:
-    """All parts of a data set, or the first `size` of Fashion-MNIST, or a stratified `size` of a folder."""
+    """All of a data set, the first `size` of Fashion-MNIST, a stratified `size` of a folder, or one of `HARD`."""
+    if name in HARD:
+        return load_hard(name)
     dataset = load_pooled(name)
     if len(dataset.train) <= size:
         return dataset
     return dataset.select(np.arange(size)) if name == "fashion-mnist" else subset(dataset, size, seed=0)
 
 
-def compare(dataset: Dataset, kind: str, share: float, seed: int) -> dict[str, Any]:
-    """Every method on one setting: AUROC and average precision, by epoch where a method can be read by epoch."""
+def compare(
+    dataset: Dataset, kind: str, share: float, seed: int, rivals: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Every method on one setting: AUROC and average precision, by epoch where a method can be read by epoch.
+
+    Args:
+        rivals: an earlier result, whose curves of the others are read in place of training them.
+    """
     noise = corrupt(dataset, {kind: share}, seed=seed)
     noisy, told = noise.apply(dataset), noise.given_labels
     wrong = noise.given_labels != noise.true_labels
@@ -68,44 +78,59 @@ def compare(dataset: Dataset, kind: str, share: float, seed: int) -> dict[str, A
     passes, trained = facts["compute"]["passes"], facts["compute"]["trained_visits"]
     count = len(told)
     epochs = -(-(passes - count) // (6 * count))  # three folds, each two thirds, three passes a visit; one answer each
-    held, cleanlab_work = _cross_validated(noisy, told, epochs, seed)
-    margins, aum_work = _margins(noisy, told, epochs, seed)
+    others = _kept(rivals, epochs) if rivals else _rivals(noisy, told, wrong, epochs, seed)
     flagged = issues["is_label_issue"].to_numpy()
-    means = np.cumsum(margins, axis=0) / np.arange(1, len(margins) + 1)[:, None]
     return {
         "parameters": facts["model"]["parameters"],
         "examples": count,
         "wrong": int(wrong.sum()),
         "epochs": epochs,
-        "passes": {"audit": passes, "cleanlab": cleanlab_work.passes, "aum": aum_work.passes},
-        "trained_visits": {"audit": trained, "cleanlab": cleanlab_work.trained, "aum": aum_work.trained},
+        "passes": {"audit": passes, "cleanlab": (6 * epochs + 1) * count, "aum": 3 * epochs * count},
+        "trained_visits": {"audit": trained, "cleanlab": 2 * epochs * count, "aum": epochs * count},
         "audit": _ranked(-issues["label_score"].to_numpy(), wrong),
         "audit_flags": _flags(flagged, wrong),
         "estimate": {key: facts["estimate"][key] for key in ("errors", "low", "high", "trusted")},
+        **others,
+        "seconds": round(time.monotonic() - start, 1),
+    }
+
+
+def _rivals(dataset: Dataset, told: np.ndarray, wrong: np.ndarray, epochs: int, seed: int) -> dict[str, Any]:
+    """cleanlab and AUM, read after every epoch."""
+    held = _cross_validated(dataset, told, epochs, seed)
+    margins = _margins(dataset, told, epochs, seed)
+    means = np.cumsum(margins, axis=0) / np.arange(1, len(margins) + 1)[:, None]
+    return {
         "cleanlab": {
             method: [_ranked(-score, wrong) for score in (_quality(told, answers, method) for answers in held)]
             for method in ("self_confidence", "normalized_margin")
         },
         "cleanlab_issues": [_issue_ranking(told, answers, wrong) for answers in held],
         "aum": [_ranked(-values, wrong) for values in means],
-        "seconds": round(time.monotonic() - start, 1),
     }
 
 
-def _trainer(dataset: Dataset, work: Work) -> Trainer:
+def _kept(result: dict[str, Any], epochs: int) -> dict[str, Any]:
+    """The others' curves of an earlier result, which must reach so many epochs."""
+    if len(result["aum"]) < epochs:
+        raise SystemExit(f"the kept results end at epoch {len(result['aum'])} of {epochs}: leave out --audit-only")
+    return {name: result[name] for name in ("cleanlab", "cleanlab_issues", "aum")}
+
+
+def _trainer(dataset: Dataset) -> Trainer:
     settings = AuditSettings()
     name = choose_model(dataset, None, settings)
-    return Trainer(dataset.train.inputs, len(dataset.classes), name, settings, torch.device("cpu"), work)
+    return Trainer(dataset.train.inputs, len(dataset.classes), name, settings, torch.device("cpu"), Work(None))
 
 
 def _one_hot(labels: np.ndarray, classes: int) -> torch.Tensor:
     return torch.nn.functional.one_hot(torch.from_numpy(labels), classes).float()
 
 
-def _cross_validated(dataset: Dataset, told: np.ndarray, epochs: int, seed: int) -> tuple[np.ndarray, Work]:
+def _cross_validated(dataset: Dataset, told: np.ndarray, epochs: int, seed: int) -> np.ndarray:
     """Out-of-sample probabilities after every epoch, (E, N, K); only those of one epoch count as work."""
-    work, classes = Work(None), len(dataset.classes)
-    trainer, fold = _trainer(dataset, work), stratified_folds(told, 3, [seed, 99])
+    classes = len(dataset.classes)
+    trainer, fold = _trainer(dataset), stratified_folds(told, 3, [seed, 99])
     held = np.empty((epochs, len(told), classes))
     for part in range(3):
         network = trainer.build(1000 + 10 * seed + part)
@@ -113,14 +138,16 @@ def _cross_validated(dataset: Dataset, told: np.ndarray, epochs: int, seed: int)
         for epoch in range(epochs):
             trainer.train_epoch(network, inside, _one_hot(told, classes), epoch + 1)
             held[epoch, outside] = trainer.answers(network, outside)
-    work.answered = len(told)
-    return held, work
+    return held
 
 
-def _margins(dataset: Dataset, told: np.ndarray, epochs: int, seed: int) -> tuple[np.ndarray, Work]:
-    """Margins of the log-probabilities, which are those of the logits, on everything after every epoch: (E, N)."""
-    work, classes = Work(None), len(dataset.classes)
-    trainer, rows = _trainer(dataset, work), np.arange(len(told))
+def _margins(dataset: Dataset, told: np.ndarray, epochs: int, seed: int) -> np.ndarray:
+    """Margins of the log-probabilities, which are those of the logits, on everything after every epoch: (E, N).
+
+    AUM reads the logits of training; the pass that reads them here counts as no work, and spares us a second loop.
+    """
+    classes = len(dataset.classes)
+    trainer, rows = _trainer(dataset), np.arange(len(told))
     network = trainer.build(2000 + seed)
     margins = np.empty((epochs, len(told)))
     for epoch in range(epochs):
@@ -129,8 +156,7 @@ def _margins(dataset: Dataset, told: np.ndarray, epochs: int, seed: int) -> tupl
         own = logs[rows, told].copy()
         logs[rows, told] = -np.inf
         margins[epoch] = own - logs.max(axis=1)
-    work.answered = 0  # AUM reads the logits of training; the extra pass only spares us a second loop
-    return margins, work
+    return margins
 
 
 def _quality(told: np.ndarray, answers: np.ndarray, method: str) -> np.ndarray:
@@ -168,12 +194,13 @@ def summarised(results: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, l
     window = _best_epoch([result["aum"] for result in results])[0]
     table: dict[str, dict[str, dict[str, list[float]]]] = {method: {} for method in METHODS}
     for result in results:
+        end = result["epochs"] - 1
         rows = {
             "audit": result["audit"],
-            "self_confidence": result["cleanlab"]["self_confidence"][-1],
+            "self_confidence": result["cleanlab"]["self_confidence"][end],
             "quality": result["cleanlab"][chosen][best[chosen][0]],
-            "issues": result["cleanlab_issues"][-1],
-            "aum": result["aum"][-1],
+            "issues": result["cleanlab_issues"][end],
+            "aum": result["aum"][end],
             "aum_best": result["aum"][window],
         }
         for method, row in rows.items():
@@ -197,18 +224,26 @@ def tables(results: list[dict[str, Any]]) -> str:
         here = [result for result in results if result["data"] == data]
         seeds = sorted({result["seed"] for result in here})
         first = here[0]
-        passes = first["passes"]
+        epochs = sorted({result["epochs"] for result in here})
+        work = {
+            method: statistics.mean(result["passes"][method] * result["parameters"] for result in here)
+            for method in first["passes"]
+        }
         parts.append(
             f"**{data}**, {first['examples']:,} examples, a network of {first['parameters']:,} parameters, "
-            f"{_seeds(seeds)}. Passes x parameters: audit {passes['audit'] * first['parameters']:.2e}, cleanlab "
-            f"({first['epochs']} epochs in each of 3 folds) {passes['cleanlab'] * first['parameters']:.2e}, AUM "
-            f"{passes['aum'] * first['parameters']:.2e}.\n\n{_table(here)}\n{_standing(summarised(here))}\n"
+            f"{_seeds(seeds)}. Passes x parameters, mean over settings: audit {work['audit']:.2e}, cleanlab "
+            f"({_range(epochs)} epochs in each of 3 folds) {work['cleanlab']:.2e}, AUM {work['aum']:.2e}.\n\n"
+            f"{_table(here)}\n{_standing(summarised(here))}\n"
         )
     return "\n".join(parts)
 
 
 def _seeds(seeds: list[int]) -> str:
     return f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {', '.join(map(str, seeds))}, mean ± sd"
+
+
+def _range(values: list[int]) -> str:
+    return str(values[0]) if len(values) == 1 else f"{values[0]} to {values[-1]}"
 
 
 def _table(results: list[dict[str, Any]]) -> str:
@@ -273,31 +308,46 @@ def filled(guide: str, results: list[dict[str, Any]]) -> str:
 def main() -> None:
     """Compare on every data set, setting and seed; print, and keep where asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", action="append", help="digits, fashion-mnist, folder:PATH; repeatable")
+    named = f"digits, fashion-mnist, folder:PATH, {', '.join(HARD)}; repeatable"
+    parser.add_argument("--data", action="append", help=named)
     parser.add_argument("--size", type=int, default=10_000, help="examples, at most")
     parser.add_argument("--seeds", default="0", help="such as 0 or 1,2,3")
     parser.add_argument("--cache", type=Path, help="folder of finished settings")
+    parser.add_argument("--audit-only", action="store_true", help="take the others from benchmarks/results/audit.json")
     parser.add_argument("--json", action="store_true", help="print JSON in place of tables")
     parser.add_argument("--write", action="store_true", help="keep the results and fill docs/audit.md")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    known = json.loads(KEPT.read_text(encoding="utf-8"))["results"] if KEPT.exists() else []
+    kept = {_place(result): result for result in known}
     results = []
     for data in options.data or ["digits"]:
         dataset = load(data, options.size)
         for seed in map(int, options.seeds.split(",")):
             for kind, share in SETTINGS:
                 key = {"data": f"{dataset.name}", "kind": kind, "share": share, "seed": seed}
-                results.append(key | _cached(options.cache, key, options.size, dataset))
+                rivals = kept[_place(key)] if options.audit_only else None
+                results.append(key | _cached(options.cache, key, options.size, dataset, rivals))
                 row = results[-1]
-                print(json.dumps(key), row["audit"], row["cleanlab"]["self_confidence"][-1], row["seconds"], flush=True)
+                print(
+                    json.dumps(key),
+                    row["audit"],
+                    row["cleanlab"]["self_confidence"][row["epochs"] - 1],
+                    row["seconds"],
+                    flush=True,
+                )
     if options.write:
-        known = json.loads(KEPT.read_text())["results"] if KEPT.exists() else []
-        merged = {(r["data"], r["kind"], r["share"], r["seed"]): r for r in [*known, *results]}  # each in its old place
+        merged = kept | {_place(result): result for result in results}  # each in its old place
         lines = ",\n".join(json.dumps(_rounded(result)) for result in merged.values())
         KEPT.write_text(f'{{"machine": {json.dumps(machine())},\n"results": [\n{lines}\n]}}\n', encoding="utf-8")
         results = json.loads(KEPT.read_text(encoding="utf-8"))["results"]
         GUIDE.write_text(filled(GUIDE.read_text(encoding="utf-8"), results), encoding="utf-8")
     print(json.dumps({"results": results}) if options.json else tables(results))
+
+
+def _place(result: dict[str, Any]) -> tuple[Any, ...]:
+    """What tells one result from another."""
+    return tuple(result[name] for name in ("data", "kind", "share", "seed"))
 
 
 def _rounded(value: Any) -> Any:
@@ -309,12 +359,14 @@ def _rounded(value: Any) -> Any:
     return round(value, 5) if isinstance(value, float) else value
 
 
-def _cached(cache: Path | None, key: dict[str, Any], size: int, dataset: Dataset) -> dict[str, Any]:
+def _cached(
+    cache: Path | None, key: dict[str, Any], size: int, dataset: Dataset, rivals: dict[str, Any] | None
+) -> dict[str, Any]:
     """A finished setting, or a fresh one that is kept."""
     file = None if cache is None else cache / f"{'-'.join(map(str, key.values()))}-{size}.json"
     if file is not None and file.exists():
         return dict(json.loads(file.read_text()))
-    result = compare(dataset, key["kind"], key["share"], key["seed"])
+    result = compare(dataset, key["kind"], key["share"], key["seed"], rivals)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(result))

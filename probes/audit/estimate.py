@@ -39,7 +39,7 @@ def label_beliefs(
         float64, (N, K).
     """
     rows = np.ones(len(told), dtype=bool) if rows is None else rows
-    logs = np.log(np.clip(answers, settings.floor, 1)).mean(axis=0)
+    logs = np.log(np.clip(answers, settings.floor, 1)).mean(axis=0, dtype=np.float64)
     joined = sharpened(np.exp(logs), 1.0, settings.floor)
     table = fit_noise_model(sharpened(joined, settings.sharpness, settings.floor)[rows], told[rows], settings.smoothing)
     return label_posterior(joined, asked, table)

@@ -101,7 +101,7 @@ def examine(
             "passes": work.passes,
             "seconds": round(work.seconds, 1),
         },
-        "settings": asdict(settings) | {"epochs": settings.epochs_of(_training_size(len(given), settings))},
+        "settings": asdict(settings) | {"epochs": rounds.epochs},
         "seed": seed,
     }
     return Findings(issues, _neighbours(rounds, scores, flagged, settings), facts)
@@ -113,10 +113,6 @@ def _check_labels(given: np.ndarray, classes: list[str]) -> None:
             f"an audit needs examples of two classes, got {len(given)} of {len(np.unique(given))}: "
             "it asks which class an example looks like."
         )
-
-
-def _training_size(count: int, settings: AuditSettings) -> int:
-    return count - count // min(settings.folds, count)
 
 
 def _device(device: str) -> torch.device:

@@ -14,9 +14,12 @@ class AuditSettings:
 
     Attributes:
         folds: parts the data are cut into; each network trains on all but one.
-        steps: optimizer steps of each round's networks, rounded up to whole epochs.
-        fewest_epochs: of each round, however large the data.
-        most_epochs: of any round, however small the data.
+        steps: optimizer steps that each network might take if all compute went to the first round, rounded up to whole
+            epochs.
+        fewest_epochs: that this is, however large the data.
+        most_epochs: likewise, however small the data.
+        first_share: of the compute that the first round may take at most.
+        rounds: of networks.
         batch_size: examples per step; small data take less, so that an epoch has about 16 steps.
         lr: learning rate of SGD.
         momentum: of SGD.
@@ -35,9 +38,11 @@ class AuditSettings:
     """
 
     folds: int = 3
-    steps: tuple[int, ...] = (150, 150, 260)
-    fewest_epochs: tuple[int, ...] = (4, 4, 6)
+    steps: int = 470
+    fewest_epochs: int = 11
     most_epochs: int = 40
+    first_share: float = 1 / 2
+    rounds: int = 3
     batch_size: int = 64
     lr: float = 0.05
     momentum: float = 0.9
@@ -57,10 +62,7 @@ class AuditSettings:
         """Examples per step, of so many to train on."""
         return max(1, min(self.batch_size, max(8, examples // 16)))
 
-    def epochs_of(self, examples: int) -> list[int]:
-        """Epochs of each round, of so many examples to train on."""
+    def epochs_of(self, examples: int) -> int:
+        """Epochs that all compute is worth, if the first round took it, of so many examples to train on."""
         per_epoch = math.ceil(examples / self.batch_of(examples))
-        return [
-            min(max(math.ceil(steps / per_epoch), fewest), self.most_epochs)
-            for steps, fewest in zip(self.steps, self.fewest_epochs, strict=True)
-        ]
+        return min(max(math.ceil(self.steps / per_epoch), self.fewest_epochs), self.most_epochs)

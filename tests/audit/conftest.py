@@ -16,9 +16,7 @@ SIZE, CLASSES = 400, 4
 @pytest.fixture(scope="session")
 def quick():
     """Small networks and few steps."""
-    return AuditSettings(
-        steps=(40, 40, 60), width=32, depth=1, batch_size=32, most_epochs=12, neighbours=3, least_shown=20
-    )
+    return AuditSettings(steps=500, width=32, depth=1, batch_size=32, most_epochs=36, neighbours=3, least_shown=20)
 
 
 @pytest.fixture(scope="session")

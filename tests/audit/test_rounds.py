@@ -1,0 +1,97 @@
+"""Held-out answers decide how long the first round is read; later rounds learn beliefs with what compute is left."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from probes.audit import AuditSettings
+from probes.audit.progress import Work
+from probes.audit.rounds import run_rounds
+
+SETTINGS = AuditSettings(steps=96, fewest_epochs=1, most_epochs=12)  # of 8 steps an epoch: 12 epochs
+GIVEN = np.arange(96) % 2
+PEAK = [0.6, 0.8, 0.8, 0.4, 0.3, 0.1]
+
+
+class Scripted:
+    """Networks whose probability of the given label is known in advance: by round and epoch, unseen or seen."""
+
+    def __init__(self, unseen, seen=(0.9,) * 12):
+        self.unseen, self.seen, self.learned, self.work = unseen, seen, [], Work(None)
+
+    def build(self, seed):
+        self.learned.append(None)
+        return SimpleNamespace(round=(len(self.learned) - 1) // 3, epoch=0, rows=None)
+
+    def train_epoch(self, network, rows, targets, epoch):
+        network.epoch, network.rows = epoch, rows
+        self.learned[3 * network.round] = targets
+        self.work.trained += len(rows)
+
+    def answers(self, network, rows):
+        right = np.full(len(rows), self.unseen[network.round][network.epoch - 1], dtype=float)
+        right[np.isin(rows, network.rows)] = self.seen[network.epoch - 1]
+        values = np.empty((len(rows), 2))
+        values[np.arange(len(rows)), GIVEN[rows]] = right
+        values[np.arange(len(rows)), 1 - GIVEN[rows]] = 1 - right
+        self.work.answered += len(rows)
+        return values
+
+    def features(self, network):
+        return np.ones((len(GIVEN), 2), dtype=np.float32)
+
+    def run(self):
+        return run_rounds(self, GIVEN, 2, SETTINGS, 0, self.work)
+
+
+def mean(values):
+    """The geometric mean of probabilities of two classes."""
+    values = np.array(values)
+    return 1 / (1 + np.exp(-np.log(values / (1 - values)).mean()))
+
+
+OTHERS = [[0.7] * 12, [0.95] * 12]
+
+
+def test_the_window_ends_where_held_out_answers_so_far_predict_labels_best():
+    trainer = Scripted([PEAK, *OTHERS])
+    rounds = trainer.run()
+
+    assert mean(PEAK[:2]) < mean(PEAK[:3]) > mean(PEAK[:4])
+    assert rounds.epochs == [3, 3, 3]
+    assert trainer.work.trained == 2 * 96 * (4 + 3 + 3)  # a fourth epoch to see it
+
+
+@pytest.mark.parametrize("seen", [np.linspace(0.1, 0.99, 12), np.linspace(0.99, 0.1, 12)], ids=["rises", "falls"])
+def test_what_networks_have_seen_does_not_choose_the_window(seen):
+    assert Scripted([PEAK, *OTHERS], seen).run().epochs[0] == 3
+
+
+def test_a_fit_that_never_stops_rising_leaves_half_of_the_compute_to_later_rounds():
+    trainer = Scripted([np.linspace(0.5, 0.9, 12), *OTHERS])
+
+    # 12 epochs of 9 passes an example, less 6 of them, are 54: 7 epochs, of 7 passes, for two rounds
+    assert trainer.run().epochs == [6, 3, 4]
+    assert trainer.work.passes <= 12 * 9 * 96
+
+
+def test_answers_are_geometric_means_of_all_networks_in_the_first_round_and_then_of_those_that_have_not_seen():
+    rounds = Scripted([PEAK, *OTHERS]).run()
+
+    rows = np.arange(96)
+    np.testing.assert_allclose(rounds.answers[0, rows, GIVEN], mean(PEAK[:3] + [0.9] * 6), atol=1e-5)
+    np.testing.assert_allclose(rounds.answers[1, rows, GIVEN], 0.7, atol=1e-5)
+    np.testing.assert_allclose(rounds.held_out[rows, GIVEN], 0.95, atol=1e-5)
+    assert (rounds.folds[0] != rounds.folds[1]).any()
+
+
+def test_later_rounds_learn_beliefs_in_place_of_labels():
+    trainer = Scripted([PEAK, *OTHERS])
+    trainer.run()
+
+    labels, beliefs = trainer.learned[0], trainer.learned[3]
+    assert torch.equal(labels, torch.nn.functional.one_hot(torch.from_numpy(GIVEN), 2).float())
+    assert not torch.equal(labels, beliefs)
+    assert torch.allclose(beliefs.sum(dim=1), torch.ones(96))
