@@ -175,11 +175,11 @@ def _epoch_seen(found: Descent) -> str:
 
 
 def _distance(error: np.ndarray, fit: np.ndarray, widths: Sequence[int]) -> tuple[float, ...]:
-    """In doublings; NaN for a seed without a peak, or none of whose widths fits."""
+    """In doublings, by seed, from the peak of the mean; NaN without one, or where no width fits."""
+    peak = describe_descent(error).peak if len(error) else 0
     found = []
-    for errors, fits in zip(error, fit, strict=True):
+    for fits in fit:
         fitted = np.flatnonzero(fits >= FITTED)
-        peak = describe_descent(errors[None]).peak
         both = peak > 0 and len(fitted) > 0
         found.append(abs(float(np.log2(widths[peak] / widths[fitted[0]]))) if both else float("nan"))
     return tuple(found)
