@@ -140,7 +140,7 @@ def _figure(ratios: Ratios) -> LineChart:
         )
     ends = "; ".join(f"{condition} {cell([_last(seed) for seed in of], 2)}" for condition, of in ratios.items())
     return LineChart(
-        "csr",
+        "ratio",
         "How many validation examples lie close to a boundary?",
         "Random inputs and labels far above real data, noisier sets above less noisy ones, all rising (figures 7-9).",
         f"At the end: {ends}.",
@@ -173,7 +173,7 @@ def _beside_accuracy(ratios: Sequence[Mapping[int, tuple[float, float]]], runs: 
     marks = [Mark("x", float(np.mean(peaks)), "validation peak")] if peaks else []
     jumps = _jumps(ratios, runs)
     return LineChart(
-        "csr-and-accuracy",
+        "ratio-and-accuracy",
         f"When does it rise, with {HEADLINE:.0%} noise?",
         "Validation accuracy peaks before the ratio jumps, which is when noise is fitted (figure 8).",
         f"From the validation peak to the end it rises by {cell(jumps, 2)}.",

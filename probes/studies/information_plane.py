@@ -348,7 +348,7 @@ def _snr(runs: Sequence[Mapping[str, Any]]) -> LineChart:
     ]
     ends = [float(np.median(np.array(run["snr"][OUTPUT][-WINDOW:], dtype=float))) for run in runs]
     return LineChart(
-        "snr",
+        "gradients",
         "Do gradients turn from drift to diffusion?",
         "Signal to noise falls below one around the epoch where compression starts; without compression it does so, "
         "too (Saxe et al. 2018).",
