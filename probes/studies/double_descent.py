@@ -64,7 +64,7 @@ def describe_descent(errors: np.ndarray) -> Descent:
 
 
 def _widths(scale: Scale) -> tuple[int, ...]:
-    return scale.pick((2, 4, 8, 12, 16, 24, 32, 64, 128, 256, 512), (4, 12, 32, 128, 512))
+    return scale.pick((2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048), (4, 12, 32, 128, 512, 2048))
 
 
 def _name(width: int) -> str:
@@ -166,6 +166,8 @@ def _width_seen(found: Descent | None, widths: Sequence[int], fit: np.ndarray) -
     what = "a second descent" if found.second else "no second descent beyond the spread over seeds"
     if found.peak == 0:
         return "Test error falls all the way from the narrowest network to the widest: there is no peak."
+    if found.peak == len(widths) - 1:
+        return "Test error still rises at the widest network: no peak within these widths."
     return f"The peak is at {widths[found.peak]} units; {what} ({cell(found.recovery)})."
 
 
@@ -177,6 +179,7 @@ def _epoch_seen(found: Descent) -> str:
 def _distance(error: np.ndarray, fit: np.ndarray, widths: Sequence[int]) -> tuple[float, ...]:
     """In doublings, by seed, from the peak of the mean; NaN without one, or where no width fits."""
     peak = describe_descent(error).peak if len(error) else 0
+    peak = 0 if peak == len(widths) - 1 else peak  # where it still rises at the widest, it is no peak yet
     found = []
     for fits in fit:
         fitted = np.flatnonzero(fits >= FITTED)

@@ -61,3 +61,11 @@ def test_without_a_peak_neither_it_nor_a_second_descent_is_reproduced():
 
     assert claims["second-descent-in-width"].verdict == "not reproduced"
     assert claims["peak-at-interpolation"].verdict == "inconclusive"
+
+
+def test_an_error_that_still_rises_at_the_widest_has_no_peak_yet():
+    error, widths = curves([0.5, 0.1, 0.2], 0.001), [4, 32, 256]
+    claims = {claim.id: claim for claim in _claims(error, 1 - error, np.tile(error, (1, 3)), widths)}
+
+    assert claims["peak-at-interpolation"].verdict == "inconclusive"
+    assert "no peak within these widths" in claims["second-descent-in-width"].seen
