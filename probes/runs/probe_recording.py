@@ -47,6 +47,7 @@ def record_probe(
     seed: int = 0,
 ) -> pd.DataFrame:
     """Measure now, write the frame and, where the probe has `finish`, its scores over all epochs so far."""
+    _check_probe(probe)
     folder = None if writer is None else writer.path / layout.PROBES / probe.name
     context = ProbeContext(epoch, step, learning_rate, seed, folder)
     frame = probe.measure(model, examples, context)
@@ -56,6 +57,16 @@ def record_probe(
         if hasattr(probe, "finish"):
             writer.write_probe_scores(probe.name, probe.finish(_frames(writer, probe.name)))
     return frame
+
+
+def _check_probe(probe: Any) -> None:
+    """Raise TypeError unless it has what a probe has."""
+    if isinstance(probe, type):
+        raise TypeError(f"probe must be an object, got the class {probe.__name__}: write {probe.__name__}().")
+    if not callable(getattr(probe, "measure", None)) or not isinstance(getattr(probe, "name", None), str):
+        raise TypeError(
+            f"probe must be an object with `name` and `measure`, such as probes.probing.VoG(), got {probe!r}."
+        )
 
 
 def read_probe_scores(run_folder: Path) -> pd.DataFrame | None:

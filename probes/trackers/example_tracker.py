@@ -244,6 +244,9 @@ class ExampleTracker:
             probe: an object with `name` and `measure(model, examples, context)`.
             model: the network, left as it was found.
             examples: `probes.data.ExampleSet`.
+
+        Raises:
+            TypeError, ValueError: no probe, or a model or examples that it cannot measure.
         """
         epoch = self._epoch + self._buffer.open
         writer = self.writer if self._rank is None or self._rank.rank == 0 else None

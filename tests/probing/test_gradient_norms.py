@@ -478,7 +478,7 @@ def test_takes_no_gradient_from_a_caller_without():
             net(nn.Linear(5, K), nn.BatchNorm1d(K, track_running_stats=False)),
             [0],
             ValueError,
-            "1 normalises by the batch",
+            r"layer 1 \(BatchNorm1d\) normalises by the batch",
         ),
         (nn.Embedding(6, K, max_norm=1.0), [0], ValueError, "changes its weights in the forward pass"),
     ],

@@ -413,6 +413,20 @@ def test_scores_join_those_of_probes_as_the_run_read_again_does(where, tmp_path)
         pd.testing.assert_frame_equal(scores, open_run(tmp_path / "run").scores())
 
 
+def test_what_is_no_probe_is_refused_by_its_name():
+    tracker = ExampleTracker(2)
+    for wrong, words in (
+        ("vog", "probe must be an object with `name` and `measure`, such as probes.probing.VoG\\(\\), got 'vog'"),
+        (VoG, r"probe must be an object, got the class VoG: write VoG\(\)\."),
+        (None, "probe must be an object with"),
+    ):
+        with pytest.raises(TypeError, match=words):
+            tracker.record(wrong, torch.nn.Linear(2, 2), ExampleSet([[0.0, 1.0]], [0]))
+    with pytest.raises(TypeError, match="examples must be an ExampleSet, got Tensor"):
+        tracker.record(VoG(), torch.nn.Linear(2, 2), torch.zeros(2, 2))
+    assert tracker.frames == {}
+
+
 def test_probe_scores_in_memory_forget_what_lies_after_a_loaded_state():
     examples = ExampleSet(torch.randn(4, 3, generator=torch.Generator().manual_seed(0)), [0, 1, 0, 1])
     tracker, states, scores = ExampleTracker(4), [], []
