@@ -33,6 +33,7 @@ KEPT = Path(__file__).parents[1] / "docs/gradient_probes.json"
 SEEDS = (0, 1, 2)
 
 SENSITIVITY = {"examples": 300, "steps": 120, "lr": 0.1, "batch_size": 60}
+NOISE_DRAWS = 20
 CSR_EPOCHS, CSR_EARLY = 80, 5
 CONDITIONS = {
     "real": (),
@@ -54,15 +55,23 @@ OF_ONE_EPOCH = {
 }  # column -> probe
 
 
-def sensitivity(seed: int) -> dict[str, dict[str, float]]:
-    """Gini coefficient of the mean loss sensitivity over 120 updates, and its slope: digits, noise, random labels."""
+def sensitivity(seed: int, draw: int | None = None) -> dict[str, dict[str, float]]:
+    """Gini coefficient of the mean loss sensitivity over 120 updates, and its slope: digits, noise, random labels.
+
+    Args:
+        seed: of everything.
+        draw: of the noise inputs and labels alone, instead.
+    """
     rng = np.random.default_rng(seed)
     digits = load_dataset("digits").train.select(rng.choice(1400, SENSITIVITY["examples"], replace=False))
     real, labels = digits.inputs.flatten(1), digits.given_labels
+    if draw is not None:
+        rng = np.random.default_rng([seed, draw])
     noise = torch.from_numpy(rng.standard_normal(real.shape, dtype=np.float32))
     drawn = torch.from_numpy(rng.integers(0, 10, len(labels)))
+    of_noise = (("randX", noise, labels), ("randY", real, drawn))
     found = {}
-    for name, inputs, targets in (("real", real, labels), ("randX", noise, labels), ("randY", real, drawn)):
+    for name, inputs, targets in of_noise if draw is not None else (("real", real, labels), *of_noise):
         each = loss_sensitivity(
             small_network,
             inputs,
@@ -76,6 +85,12 @@ def sensitivity(seed: int) -> dict[str, dict[str, float]]:
         over_time = gini(each.cumsum(axis=0) / steps[:, None])
         found[name] = {"gini": float(over_time[-1]), "slope": float(100 * np.polyfit(steps, over_time, 1)[0])}
     return found
+
+
+def draws() -> dict[str, list[float]]:
+    """Gini coefficients at the end for other draws of the noise alone: digits, weights and order of seed 0."""
+    each = [sensitivity(0, draw) for draw in range(NOISE_DRAWS)]
+    return {name: [draw[name]["gini"] for draw in each] for name in ("randX", "randY")}
 
 
 def small_network() -> nn.Module:
@@ -169,6 +184,8 @@ def rounded(value: Any) -> Any:
     """Numbers to four decimals, all the way down."""
     if isinstance(value, dict):
         return {name: rounded(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [rounded(part) for part in value]
     return round(value, 4) if isinstance(value, float) else value
 
 
@@ -181,6 +198,7 @@ def main() -> None:
     by_seed = {str(seed): rounded(measure(seed)) for seed in SEEDS}
     result = {
         "seeds": by_seed,
+        "draws": rounded(draws()),
         "settings": {
             "sensitivity": SENSITIVITY,
             "critical": {"epochs": CSR_EPOCHS, "early": CSR_EARLY},

@@ -104,7 +104,8 @@ many as torch takes by itself; Fashion-MNIST, batches of 64. A sweep is the extr
         "Attributions",
         """\
 One measurement of the probe `attributions` on its default panel of 32 digits, in units of one training epoch of the
-same model on digits, on one thread: the default MLP, and the CNN. Other programs used the machine meanwhile.
+same model on digits, on one thread: the default MLP, and the CNN. By the clock, on a machine that other programs used
+meanwhile; [each probe](#each-probe) has the same in processor time.
 """,
         ("both_", "saliency_", "integrated_gradients_", "input_x_gradient_", "cnn_"),
     ),

@@ -47,3 +47,14 @@ def test_an_effect_of_some_seeds_alone_is_no_effect(maker):
     assert maker.verdict([True, True, True]) == "yes"
     assert maker.verdict([True, False, True]) == "**no**, in 2 of 3 seeds"
     assert maker.verdict([False]) == "**no**"
+
+
+def test_other_draws_of_the_noise_are_said_beside_the_seeds(maker, measured):
+    draws = measured["draws"]
+    assert len(draws["randX"]) == len(draws["randY"]) == 20
+
+    said = maker.drawn({**measured, "draws": {"randX": [0.1, 0.15], "randY": [0.2, 0.9]}})
+
+    assert (said["randX"], said["randY"], said["count"]) == ("0.10 and 0.15", "0.20 and 0.90", "2")
+    assert said["above"].startswith("1 of these lie at or above")
+    assert "None of them lies at or above" in maker.drawn(measured)["above"]

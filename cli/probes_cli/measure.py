@@ -46,7 +46,7 @@ class Examples(click.ParamType):
 @run_argument
 @click.option("--probe", "name", metavar="NAME", required=True, help="Which probe; see `probe list probes`.")
 @click.option("--examples", type=Examples(), show_default="what the probe measures in training", help="Which ones.")
-@click.option("--top", type=click.IntRange(min=1), default=32, help="How many of the most forgotten.")
+@click.option("--top", type=click.IntRange(min=1), show_default="32", help="How many of the most forgotten.")
 @click.option(
     "--method",
     "methods",
@@ -61,7 +61,7 @@ def command(
     run: Path | None,
     name: str,
     examples: str | list[int] | None,
-    top: int,
+    top: int | None,
     methods: tuple[str, ...],
     probe_epochs: tuple[int, ...] | None,
     as_json: bool,
@@ -72,12 +72,17 @@ def command(
     """
     from probes.scores.probe_scores import checkpoints_in_words
     from probes.training import measure_run
+    from probes.training.measuring import epochs_to_measure
 
-    measured = measure_run(
-        chosen_run(run), name, examples=examples, top=top, methods=methods or None, probe_epochs=probe_epochs
-    )
+    chosen = chosen_run(run)
+    if top is not None and examples != "most_forgotten":
+        raise click.UsageError(
+            "--top says how many of the most forgotten: add --examples most_forgotten, or leave it out."
+        )
+    measured = measure_run(chosen, name, examples=examples, top=top, methods=methods or None, probe_epochs=probe_epochs)
     frame = measured.probe(name)
-    epochs = sorted(int(epoch) for epoch in frame["epoch"].unique())
+    epochs = epochs_to_measure(measured.path, probe_epochs)
+    held = sorted(int(epoch) for epoch in frame["epoch"].unique())
     folder = measured.path / "probes" / name
     weighed = "learning_rate" in frame  # self-influence: a number without them says little
     if as_json:
@@ -85,7 +90,22 @@ def command(
         extra = {"mode": "eval", "learning_rates": {str(epoch): rate for epoch, rate in rates.items()}}
         echo_json({"probe": name, "epochs": epochs, "folder": folder} | (extra if weighed else {}))
         return
-    say(f"{name} at epochs {', '.join(map(str, epochs))}.")
+    also = "" if held == epochs else f" The run holds it at epochs {', '.join(map(str, held))}."
+    say(f"{name} at epoch{'s' if len(epochs) > 1 else ''} {', '.join(map(str, epochs))}.{also}")
+    _say_what_is_missing(folder)
     if weighed:
         say(f"{name}: {checkpoints_in_words(frame)}.")
     click.echo(folder)
+
+
+def _say_what_is_missing(folder: Path) -> None:
+    """Name the probe's scores that no example has, and what they need."""
+    import pandas as pd
+
+    from probes.scores.probe_scores import why_missing
+
+    path = folder / "scores.parquet"
+    scores = pd.read_parquet(path) if path.exists() else pd.DataFrame()
+    for column in scores:
+        if scores[column].isna().all():
+            say(why_missing(str(column)))

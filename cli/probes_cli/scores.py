@@ -48,7 +48,7 @@ def command(
     """
     from probes import open_run
     from probes.scores.catalogue import CATALOGUE
-    from probes.scores.probe_scores import checkpoints_in_words
+    from probes.scores.probe_scores import checkpoints_in_words, why_missing
 
     opened = open_run(chosen_run(run))
     frame = opened.scores(epochs=epochs)
@@ -66,6 +66,9 @@ def command(
         echo_json(_records(shown))
         return
     click.echo(_as_text(shown, sort, opened.classes))
+    if sort != "example" and frame[sort].isna().all():
+        say(f"{why_missing(sort)} These are {len(shown):,} of {len(frame):,} examples, unsorted.")
+        return
     say(f"{len(shown):,} of {len(frame):,} examples, {_order_in_words(sort)}.")
     if sort in ("self_influence", "last_layer_self_influence"):
         say(f"{sort}: {checkpoints_in_words(opened.probe('self_influence'))}.")

@@ -28,7 +28,7 @@ from probes.probing.attribution_methods import (
     uncompiled,
 )
 from probes.probing.panel import choose_panel
-from probes.probing.probe import check_examples_apart, preserved
+from probes.probing.probe import check_arguments, check_examples_apart, misfits_named, preserved
 from probes.runs import layout
 from probes.runs.writer import RunWriter, write_probe_frame
 
@@ -65,7 +65,7 @@ class Attributions:
       channel of it; never negative. The authors' code reads A after the ReLU; here it is the convolution's own.
 
     All are measured in eval mode, whatever mode the model is in. A model with a single logit z stands
-    for logits (0, z): the maps of label 0 are zero. Inputs are given to the model in its own dtype.
+    for logits (0, z): the maps of label 0 are zero.
 
     Each example is in a pass of its own, at most 2 N_STEPS rows for its two labels: memory does not grow with the
     number of examples, and a map does not depend, to the last bit, on what else is measured.
@@ -113,7 +113,7 @@ class Attributions:
             in row-major order; the shape is in `metadata`).
 
         Raises:
-            TypeError: inputs are not floating point, or the model returns no tensor.
+            TypeError: inputs are not floating point, or not of the type of the weights; or the model returns no tensor.
             ConfigError: a method cannot be applied to this model, and why.
             ValueError: no examples, logits of another shape, fewer logits than labels, or logits that no
                 gradient connects to the inputs.
@@ -142,8 +142,7 @@ class Attributions:
         return {name: json.dumps(value) for name, value in values.items()}
 
     def _measure(self, model: torch.nn.Module, examples: ExampleSet, epoch: int) -> pd.DataFrame:
-        if len(examples) == 0:
-            raise ValueError("examples must hold at least one example, got none.")
+        check_arguments(model, examples)
         if not examples.inputs.is_floating_point():
             raise TypeError(f"attributions need floating point inputs, got {_dtype_name(examples.inputs)}.")
         check_examples_apart(model)
@@ -158,15 +157,17 @@ class Attributions:
         self, model: torch.nn.Module, chosen: ExampleSet, position: np.ndarray, targets: torch.Tensor
     ) -> list[np.ndarray]:
         """For each method, float32 (R, D); `position` and `targets`, (R,), as `_rows` makes them."""
-        device, dtype = _place(model, chosen.inputs)
+        device = next((t.device for t in (*model.parameters(), *model.buffers())), chosen.inputs.device)
         targets = targets.to(device).clone()  # clones, for a caller in inference mode: autograd takes none made there
         forward = logits_function(model, targets)
         maps: list[np.ndarray] = [np.empty(0)] * len(self.methods)
         methods: list[Attribute] = []
         for example in range(len(chosen)):
             rows = np.flatnonzero(position == example)
-            inputs = chosen.inputs[[example] * len(rows)].to(device, dtype, copy=True).detach()
+            inputs = chosen.inputs[[example] * len(rows)].to(device, copy=True).detach()
             if not methods:
+                with misfits_named(model, chosen), torch.no_grad():
+                    model(inputs.clone())
                 methods = self._methods(model, forward, inputs)
                 maps = [np.empty((len(position), inputs[0].numel()), dtype=np.float32) for _ in methods]
             for name, attribute, found in zip(self.methods, methods, maps, strict=True):
@@ -214,6 +215,7 @@ class AttributionTracker:
         methods: names of METHODS.
         panel: examples to follow, chosen by `choose_panel`: half clean, half noisy where the truth is known.
         seed: of the panel.
+        baseline: of integrated gradients, as for `Attributions`.
 
     Raises:
         TypeError: examples are not an `ExampleSet`, or `run` is none of the above.
@@ -236,13 +238,14 @@ class AttributionTracker:
         methods: Iterable[str] = DEFAULT_METHODS,
         panel: int = 32,
         seed: int = 0,
+        baseline: float = 0.0,
     ) -> None:
         if not isinstance(examples, ExampleSet):
             raise TypeError(
                 f"examples must be an ExampleSet, got {type(examples).__name__}. "
                 "Wrap them: probes.data.ExampleSet(inputs, given_labels)."
             )
-        self._probe = Attributions(methods, panel, seed)
+        self._probe = Attributions(methods, panel, seed, baseline)
         self._panel = examples.select(choose_panel(examples, panel, seed))
         self._labels = _labels_by_index(examples) if isinstance(run, (str, os.PathLike)) else {}
         self._folder = _made_folder(run) if isinstance(run, (str, os.PathLike)) else None
@@ -309,12 +312,6 @@ def _rows(chosen: ExampleSet) -> tuple[torch.Tensor, np.ndarray, torch.Tensor]:
     differs = everyone[:0] if true is None else everyone[(true != given) & (true >= 0)]  # -1: not known
     targets = given if true is None else torch.cat([given, true[differs]])
     return torch.cat([everyone, differs]), np.repeat(["given", "true"], [len(everyone), len(differs)]), targets
-
-
-def _place(model: torch.nn.Module, inputs: Any) -> tuple[torch.device, torch.dtype]:
-    """Where the model lives, and the dtype that it calculates in."""
-    held = next((t for t in (*model.parameters(), *model.buffers()) if t.is_floating_point()), inputs)
-    return held.device, held.dtype
 
 
 def joined_metadata(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from probes.probing.per_example_gradients import (
     rows_within,
     trainable_parameters,
 )
-from probes.probing.probe import dtypes_named, preserved
+from probes.probing.probe import check_arguments, misfits_named, preserved
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,8 +89,7 @@ class Coherence:
         """
         import pandas as pd
 
-        if len(examples) == 0:
-            raise ValueError("examples must hold at least one example, got none.")
+        check_arguments(model, examples)
         chosen = {name: examples.select(positions) for name, positions in self._groups(examples).items()}
         found = {name: measure_group(model, group) for name, group in chosen.items()}
         rows = [
@@ -144,7 +143,7 @@ class GroupGradients:
 
 def measure_group(model: nn.Module, examples: ExampleSet) -> GroupGradients:
     """Compute the gradients of a group block by block, in eval mode; the model is left as it was."""
-    with preserved(model), torch.inference_mode(False), torch.enable_grad(), dtypes_named(model, examples.inputs):
+    with preserved(model), torch.inference_mode(False), torch.enable_grad(), misfits_named(model, examples):
         device = next(iter(trainable_parameters(model).values())).device
         rows = min(_ROWS, rows_within(_BYTES, model))
         blocks = [(inputs.to(device), targets.to(device)) for _, inputs, targets in examples.batches(rows)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
+from probes.errors import ProbeWarning
 from probes.probing.input_gradients import example_frame, for_each, gradient, logits_of
 
 if TYPE_CHECKING:
@@ -88,7 +90,8 @@ class CriticalSamples:
     Args:
         examples: what is measured; None: the examples that `measure` is given.
         radius: of the box, as a share of the input's range.
-        unit: the length of that range in the units of the inputs: a number, or an array that broadcasts to one input.
+        unit: the length of that range in the units of the inputs: a number, or an array that broadcasts to one input;
+            1 / sd of inputs from 0 to 1 that were standardised. None: 1.
         iterations: of the search.
 
     Raises:
@@ -102,7 +105,7 @@ class CriticalSamples:
         examples: ExampleSet | None = None,
         *,
         radius: float = RADIUS,
-        unit: float | Sequence[float] | np.ndarray = 1.0,
+        unit: float | Sequence[float] | np.ndarray | None = None,
         iterations: int = ITERATIONS,
     ) -> None:
         if not 0 < radius < math.inf:
@@ -110,7 +113,8 @@ class CriticalSamples:
         if iterations < 1:
             raise ValueError(f"iterations must be at least 1, got {iterations}.")
         self.examples, self.radius, self.iterations = examples, float(radius), iterations
-        self.unit = np.asarray(unit, dtype=np.float64)
+        self._unit_given = unit is not None
+        self.unit = np.asarray(1.0 if unit is None else unit, dtype=np.float64)
         if not (np.isfinite(self.unit).all() and (self.unit >= 0).all()):
             raise ValueError(f"unit must be finite and not negative, got {unit}.")
 
@@ -126,6 +130,13 @@ class CriticalSamples:
             One row per example: `epoch`, `split`, `example` (its number in that split), `critical`, `critical_random`.
         """
         chosen = examples if self.examples is None else self.examples
+        if self.examples is None and not self._unit_given and getattr(chosen, "split", None) == "train":
+            warnings.warn(
+                "critical_samples measures training examples, and as if their inputs went from 0 to 1. "
+                "Say what to measure, and the range: CriticalSamples(validation, unit=1 / sd).",
+                ProbeWarning,
+                stacklevel=2,
+            )
         radius = torch.as_tensor(self.radius * self.unit)
         columns = {}
         for name, step in (("critical", STEP), ("critical_random", 0.0)):

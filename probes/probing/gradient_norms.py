@@ -22,7 +22,7 @@ from probes.probing.per_example_gradients import (
     rows_within,
     trainable_parameters,
 )
-from probes.probing.probe import dtypes_named, preserved
+from probes.probing.probe import check_arguments, misfits_named, preserved
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,9 +136,8 @@ def measure_norms(
         last_layer: float64, (N,); NaN where the logits do not come straight from a linear layer, or not wanted.
         method: "hooks" or "per-example gradients".
     """
-    if len(examples) == 0:
-        raise ValueError("examples must hold at least one example, got none.")
-    with preserved(model), torch.inference_mode(False), torch.enable_grad(), dtypes_named(model, examples.inputs):
+    check_arguments(model, examples)
+    with preserved(model), torch.inference_mode(False), torch.enable_grad(), misfits_named(model, examples):
         measure = _Measure(model, _first_two(examples, _device(model, examples.given_labels.device)), last_layer)
         parts = [measure.chunk(inputs, targets) for _, inputs, targets in examples.batches(measure.rows)]
         norms, by_last = (torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True))

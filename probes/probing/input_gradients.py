@@ -10,7 +10,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from probes.data.examples import ExampleSet
-from probes.probing.probe import check_examples_apart, dtypes_named, preserved
+from probes.probing.probe import check_arguments, check_examples_apart, misfits_named, preserved
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,17 +51,17 @@ def for_each(
         What `measure` returns, for all of them: (N, ...); float16 and bfloat16 as float32.
 
     Raises:
-        ValueError: no examples, or a model that mixes those of a batch in eval mode.
-        TypeError: inputs are not floating point, or not of the type of the weights.
+        ValueError: no examples, inputs of a shape that the model does not take, or a model that mixes the examples of a
+            batch in eval mode.
+        TypeError: no model or no `ExampleSet`; inputs are not floating point, or not of the type of the weights.
     """
-    if len(examples) == 0:
-        raise ValueError("examples must hold at least one example, got none.")
+    check_arguments(model, examples)
     if not examples.inputs.is_floating_point():
         raise TypeError(f"a gradient by the input needs floating point inputs, got {examples.inputs.dtype}.")
     check_examples_apart(model)
     whole: np.ndarray | None = None
     start = 0
-    with preserved(model), torch.inference_mode(False), torch.enable_grad(), dtypes_named(model, examples.inputs):
+    with preserved(model), torch.inference_mode(False), torch.enable_grad(), misfits_named(model, examples):
         device = next((t.device for t in (*model.parameters(), *model.buffers())), examples.inputs.device)
         for parameter in model.parameters():
             parameter.requires_grad_(False)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from probes.probing.input_gradients import example_frame, for_each, given_loss, gradient, mean_over_epochs
+from probes.probing.probe import check_arguments
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,6 +91,7 @@ class LossCurvature:
         Raises:
             ValueError: the step is lost in the rounding of the inputs; else as `input_grad`.
         """
+        check_arguments(model, examples)
         inputs = examples.inputs
         self._dtype = str(inputs.dtype).removeprefix("torch.")
         if inputs.is_floating_point() and self.step < _ROUNDINGS * torch.finfo(inputs.dtype).eps:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,7 +84,7 @@ def outputs_alone(model: nn.Module, inputs: Tensor) -> Tensor:
     def alone(row: Tensor) -> Tensor:
         return _tensor(model(row[None]))
 
-    with torch.no_grad():
+    with torch.no_grad(), _slow_operations_allowed():
         try:
             found = vmap(alone)(inputs.clone())
         except RuntimeError:  # as in `per_example_gradients`
@@ -111,10 +114,19 @@ def per_example_gradients(model: nn.Module, inputs: Tensor, direction: Tensor) -
 
     detached = {name: parameter.detach() for name, parameter in parameters.items()}
     try:
-        found = vmap(grad(along), in_dims=(None, 0, 0))(detached, inputs.clone(), direction)
+        with _slow_operations_allowed():
+            found = vmap(grad(along), in_dims=(None, 0, 0))(detached, inputs.clone(), direction)
     except RuntimeError:  # what torch raises for an operation that it has no batching rule for
         return _one_by_one(model, list(parameters.values()), inputs, direction)
     return [found[name].reshape(len(inputs), -1) for name in parameters]
+
+
+@contextmanager
+def _slow_operations_allowed() -> Iterator[None]:
+    """Without torch's word, chunk after chunk, on operations that `vmap` runs example by example (LSTM, attention)."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="There is a performance drop because we have not yet implemented")
+        yield
 
 
 def _tensor(output: Any) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 
 from probes.probing.blocks import block_outputs
 from probes.probing.input_gradients import check_targets, example_frame, for_each, logits_of
+from probes.probing.probe import check_arguments
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,7 +99,14 @@ class PredictionDepth:
 
         Raises:
             ValueError: fewer than two examples, or a label outside the logits.
+            TypeError: inputs are not floating point: the numbers of tokens, say, have no distances.
         """
+        check_arguments(model, examples)
+        if not examples.inputs.is_floating_point():
+            raise TypeError(
+                "prediction depth seeks neighbours by their distance, at the input too: it needs floating point, "
+                f"got {examples.inputs.dtype}. Of tokens, measure the part of the model after the embedding."
+            )
         if len(examples) < 2:
             raise ValueError(f"prediction depth needs at least two examples, got {len(examples)}.")
         chosen = self._reference(model, examples, context.seed)

@@ -5,19 +5,18 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
 
+from probes.data.examples import ExampleSet
 from probes.runs.probe_recording import ProbeContext
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from probes.data.examples import ExampleSet
-
-__all__ = ["Probe", "ProbeContext", "check_examples_apart", "dtypes_named", "preserved"]
+__all__ = ["Probe", "ProbeContext", "check_arguments", "check_examples_apart", "misfits_named", "preserved"]
 
 
 class Probe(Protocol):
@@ -81,19 +80,45 @@ def check_examples_apart(model: torch.nn.Module) -> None:
     for name, module in model.named_modules():
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm) and module.running_mean is None:
             raise ValueError(
-                f"{name or 'the model'} normalises by the batch in eval mode too (track_running_stats=False): "
+                f"{_called(name, module)} normalises by the batch in eval mode too (track_running_stats=False): "
                 "no gradient belongs to a single example."
             )
         if isinstance(module, (torch.nn.Embedding, torch.nn.EmbeddingBag)) and module.max_norm is not None:
-            raise ValueError(f"{name or 'the model'} changes its weights in the forward pass (max_norm).")
+            raise ValueError(f"{_called(name, module)} changes its weights in the forward pass (max_norm).")
+
+
+def _called(name: str, module: torch.nn.Module) -> str:
+    """A module by its name in the model and its kind."""
+    return f"layer {name} ({type(module).__name__})" if name else f"the model ({type(module).__name__})"
+
+
+def check_arguments(model: Any, examples: Any) -> None:
+    """Raise TypeError or ValueError, naming the argument, unless a probe can be asked to measure them."""
+    if isinstance(model, type):
+        raise TypeError(f"model must be a torch.nn.Module, got the class {model.__name__}: make one of it.")
+    if not isinstance(model, torch.nn.Module):
+        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}.")
+    if not isinstance(examples, ExampleSet):
+        raise TypeError(
+            f"examples must be an ExampleSet, got {type(examples).__name__}. "
+            "Wrap them: probes.data.ExampleSet(inputs, given_labels)."
+        )
+    if len(examples) == 0:
+        raise ValueError("examples must hold at least one example, got none.")
 
 
 @contextmanager
-def dtypes_named(model: torch.nn.Module, inputs: torch.Tensor) -> Iterator[None]:
-    """Where the model fails on inputs of another floating point type than its weights, say so: TypeError."""
+def misfits_named(model: torch.nn.Module, examples: ExampleSet) -> Iterator[None]:
+    """Where torch fails because the model does not take the inputs at all, say so.
+
+    Raises:
+        TypeError: they are of another floating point type than the weights.
+        ValueError: one example alone fails as well, in its shape or another way.
+    """
     try:
         yield
     except RuntimeError as error:
+        inputs = examples.inputs
         of_weights = {weight.dtype for weight in model.parameters() if weight.is_floating_point()}
         if inputs.is_floating_point() and of_weights and inputs.dtype not in of_weights:
             weights, given = (str(dtype).removeprefix("torch.") for dtype in (min(of_weights, key=str), inputs.dtype))
@@ -101,7 +126,28 @@ def dtypes_named(model: torch.nn.Module, inputs: torch.Tensor) -> Iterator[None]
                 f"the model's weights are {weights} and its inputs {given}. "
                 f"Give the ExampleSet a tensor of torch.{weights}: it keeps its dtype."
             ) from error
+        refusal = _refusal(model, examples)
+        if refusal is not None:
+            shape = tuple(inputs.shape[1:])
+            raise ValueError(f"the model does not take the examples, inputs of shape {shape}: {refusal}.") from error
         raise
+
+
+def _refusal(model: torch.nn.Module, examples: ExampleSet) -> str | None:
+    """What torch says against one example in a plain forward pass, in a line; None where it has nothing to say."""
+    one = next(iter(examples.batches(1)))[1]
+    device = next((tensor.device for tensor in (*model.parameters(), *model.buffers())), one.device)
+    try:
+        with torch.no_grad():
+            model(one.to(device).clone())
+    except RuntimeError as error:
+        return None if "allocate" in str(error) or "out of memory" in str(error) else _first_line(error)
+    return None
+
+
+def _first_line(error: BaseException) -> str:
+    """What it says, without what follows and the full stop."""
+    return str(error).strip().split("\n")[0].rstrip(".")
 
 
 def _random_states() -> Callable[[], None]:

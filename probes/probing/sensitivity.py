@@ -50,8 +50,8 @@ def loss_sensitivity(
         float64, (T, n); row t - 1 is after t updates. Nats per unit of the input.
 
     Raises:
-        ValueError: arguments that cannot be used, or a model with dropout or batch normalisation.
-        TypeError: `make_model` returns no module.
+        ValueError: arguments that cannot be used, NaN among them, or a model with dropout or batch normalisation.
+        TypeError: `make_model` is a module or returns none, or inputs are not floating point.
 
     Source:
         Arpit et al., ICML 2017, section 3.3, https://arxiv.org/abs/1706.05394.
@@ -130,7 +130,7 @@ def _unrolled(
     names = tuple(trained)
     weights: tuple[torch.Tensor, ...] = tuple(trained.values())
     with torch.inference_mode(False), torch.enable_grad():
-        leaf = torch.as_tensor(inputs).to(weights[0]).detach().clone().requires_grad_()
+        leaf = _checked(inputs).to(weights[0]).detach().clone().requires_grad_()
         labels = torch.as_tensor(targets).to(leaf.device, torch.int64)
         if len(leaf) == 0 or labels.shape != (len(leaf),):
             raise ValueError(f"targets must have one entry for each of the {len(leaf)} inputs, at least one.")
@@ -150,6 +150,19 @@ def _unrolled(
             yield cross_entropy(logits, labels, reduction="none"), members, leaf
 
 
+def _checked(inputs: Any) -> torch.Tensor:
+    """The inputs as a tensor: floating point and finite."""
+    values = torch.as_tensor(inputs)
+    if not values.is_floating_point():
+        raise TypeError(
+            f"inputs must be floating point, got {values.dtype}. Standardise them, or write inputs.float()."
+        )
+    wrong = int((~values.isfinite()).sum())
+    if wrong:
+        raise ValueError(f"inputs must be finite, got {wrong} NaN or infinite values.")
+    return values
+
+
 def _l1_by_example(value: torch.Tensor, leaf: torch.Tensor) -> np.ndarray:
     """l1 norms of the gradient of a value by each input: float64, (n,). The graph is kept."""
     (slope,) = torch.autograd.grad(value, leaf, retain_graph=True)
@@ -157,6 +170,11 @@ def _l1_by_example(value: torch.Tensor, leaf: torch.Tensor) -> np.ndarray:
 
 
 def _made(make_model: Callable[[], nn.Module], seed: int) -> nn.Module:
+    if isinstance(make_model, nn.Module):
+        raise TypeError(
+            f"make_model must be a function that makes a model, got a {type(make_model).__name__}: "
+            "its weights are drawn anew, by the seed. Write lambda: nn.Linear(...)."
+        )
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would reseed accelerators as well
         model = make_model()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from probes.errors import ProbeWarning
 from probes.probing.input_gradients import check_targets, example_frame, for_each, gradient
 from probes.runs.layout import atomic_write, epoch_name
 
@@ -95,6 +97,14 @@ class VoG:
 
         epochs = sorted({int(frame["epoch"].iloc[0]) for frame in frames if len(frame)} - {0})
         last = frames[-1]
+        if self._folder is None and not self._gradients.keys() >= set(epochs):
+            epochs = [epoch for epoch in epochs if epoch in self._gradients]
+            warnings.warn(
+                "without a run vog keeps its gradients in the probe, and this one did not measure every epoch: "
+                f"its scores are of epochs {', '.join(map(str, epochs)) or 'none'}. Record the same VoG() each time.",
+                ProbeWarning,
+                stacklevel=2,
+            )
         half = len(epochs) // 2
         parts = {"vog": epochs, "vog_early": epochs[:half], "vog_late": epochs[len(epochs) - half :]}
         index = pd.Index(last["example"], name="example")

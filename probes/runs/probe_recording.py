@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from probes.runs.writer import RunWriter
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ProbeContext", "record_probe"]
+__all__ = ["ProbeContext", "finished_scores", "read_probe_scores", "record_probe"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ def record_probe(
     seed: int = 0,
 ) -> pd.DataFrame:
     """Measure now, write the frame and, where the probe has `finish`, its scores over all epochs so far."""
+    _check_probe(probe)
     folder = None if writer is None else writer.path / layout.PROBES / probe.name
     context = ProbeContext(epoch, step, learning_rate, seed, folder)
     frame = probe.measure(model, examples, context)
@@ -55,6 +57,43 @@ def record_probe(
         if hasattr(probe, "finish"):
             writer.write_probe_scores(probe.name, probe.finish(_frames(writer, probe.name)))
     return frame
+
+
+def _check_probe(probe: Any) -> None:
+    """Raise TypeError unless it has what a probe has."""
+    if isinstance(probe, type):
+        raise TypeError(f"probe must be an object, got the class {probe.__name__}: write {probe.__name__}().")
+    if not callable(getattr(probe, "measure", None)) or not isinstance(getattr(probe, "name", None), str):
+        raise TypeError(
+            f"probe must be an object with `name` and `measure`, such as probes.probing.VoG(), got {probe!r}."
+        )
+
+
+def read_probe_scores(run_folder: Path) -> pd.DataFrame | None:
+    """The score columns of every probe in a run folder, indexed by `example`; None where there are none."""
+    import pandas as pd
+
+    paths = sorted((run_folder / layout.PROBES).glob("*/scores.parquet"))
+    frames = [pd.read_parquet(path).set_index("example") for path in paths]
+    return pd.concat(frames, axis=1) if frames else None
+
+
+def finished_scores(probes: Mapping[str, Any], frames: Mapping[str, Sequence[pd.DataFrame]]) -> pd.DataFrame | None:
+    """The same of probes whose frames are in memory: of an epoch measured twice the later frame stands.
+
+    Args:
+        probes: by name; those without `finish` add nothing.
+        frames: by the same names, in the order of recording.
+    """
+    import pandas as pd
+
+    tables = []
+    for name in sorted(probes):
+        of_epoch = {int(frame["epoch"].iloc[0]): frame for frame in frames.get(name, ()) if len(frame)}
+        if of_epoch and hasattr(probes[name], "finish"):
+            table = probes[name].finish([of_epoch[epoch] for epoch in sorted(of_epoch)])
+            tables.append(table.set_index("example") if "example" in table else table)
+    return pd.concat(tables, axis=1) if tables else None
 
 
 def _frames(writer: RunWriter, name: str) -> list[pd.DataFrame]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from probes.errors import ProbeError, RunNotFoundError, unknown_name
 from probes.runs import layout
+from probes.runs.probe_recording import read_probe_scores
 from probes.runs.score_table import score_table
 from probes.runs.shards import missing_ranks, read_examples, warn_of_missing, world_size_of
 from probes.runs.trajectories import DERIVED, STORED, FolderStore, dense_trajectories
@@ -187,7 +188,7 @@ class Run:
             labels=known_labels(self.examples),
             names=names,
             epochs=epochs,
-            probe_scores=self._probe_scores(),
+            probe_scores=read_probe_scores(self.path),
         )
 
     def summary(self) -> dict[str, Any]:
@@ -254,13 +255,6 @@ class Run:
         if self.measure != "both":
             raise ProbeError(f"{self.path} holds the {primary} measure only. Train with --measure both to have each.")
         return self._online
-
-    def _probe_scores(self) -> pd.DataFrame | None:
-        import pandas as pd
-
-        paths = [self.path / layout.PROBES / name / "scores.parquet" for name in self.probe_names]
-        frames = [pd.read_parquet(path).set_index("example") for path in paths if path.exists()]
-        return pd.concat(frames, axis=1) if frames else None
 
 
 def known_labels(examples: pd.DataFrame) -> dict[str, Any]:

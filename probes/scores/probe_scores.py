@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["PROBE_SCORES", "ProbeScore", "checkpoints_in_words"]
+__all__ = ["PROBE_SCORES", "ProbeScore", "checkpoints_in_words", "why_missing"]
 
 
 class ProbeScore(NamedTuple):
@@ -17,23 +17,27 @@ class ProbeScore(NamedTuple):
         direction: which end is suspicious, `high` or `low`; the published one.
         meaning: one short phrase.
         source: who defined it.
+        needs: without what every example's is missing.
     """
 
     direction: Literal["high", "low"]
     meaning: str
     source: str
+    needs: str = ""
 
 
+_EPOCH = "a measured epoch after epoch 0"
 _VOG = "Agarwal et al., CVPR 2022, section 2; with wrong labels often the other way round"
 
 PROBE_SCORES: dict[str, ProbeScore] = {
     "input_grad": ProbeScore(
-        "high", "mean l1 norm of the loss's gradient by the input", "the direct part of Arpit et al., ICML 2017"
+        "high", "mean l1 norm of the loss's gradient by the input", "the direct part of Arpit et al., ICML 2017", _EPOCH
     ),
     "gradient_norm": ProbeScore(
         "high",
         "mean l2 norm of the loss's gradient by the weights",
         "Paul et al., NeurIPS 2021 (GraNd, later in training)",
+        _EPOCH,
     ),
     "grand": ProbeScore(
         "high", "that norm at initialisation", "Paul et al., NeurIPS 2021 (GraNd, of one initialisation)"
@@ -44,18 +48,42 @@ PROBE_SCORES: dict[str, ProbeScore] = {
         "Pruthi et al., NeurIPS 2020 (TracInCP)",
     ),
     "last_layer_self_influence": ProbeScore(
-        "high", "the same by the weights of the last layer alone", "Pruthi et al., NeurIPS 2020, section 3.4"
+        "high",
+        "the same by the weights of the last layer alone",
+        "Pruthi et al., NeurIPS 2020, section 3.4",
+        "a model whose logits come straight from a linear layer",
     ),
-    "vog": ProbeScore("high", "spread over epochs of the given logit's input gradient, within its class", _VOG),
-    "vog_early": ProbeScore("high", "the same over the first half of the epochs measured", _VOG),
-    "vog_late": ProbeScore("high", "the same over the last half", _VOG),
+    "vog": ProbeScore(
+        "high",
+        "spread over epochs of the given logit's input gradient, within its class",
+        _VOG,
+        "two measured epochs after epoch 0",
+    ),
+    "vog_early": ProbeScore(
+        "high", "the same over the first half of the epochs measured", _VOG, "four measured epochs after epoch 0"
+    ),
+    "vog_late": ProbeScore("high", "the same over the last half", _VOG, "four measured epochs after epoch 0"),
     "loss_curvature": ProbeScore(
-        "high", "mean squared change of the loss's input gradient over a small step", "Garg et al. 2024"
+        "high", "mean squared change of the loss's input gradient over a small step", "Garg et al. 2024", _EPOCH
     ),
     "prediction_depth": ProbeScore(
-        "high", "first layer from which on the neighbours predict what the network does", "Baldock et al., NeurIPS 2021"
+        "high",
+        "first layer from which on the neighbours predict what the network does",
+        "Baldock et al., NeurIPS 2021",
+        _EPOCH,
     ),
 }
+
+
+def why_missing(column: str) -> str:
+    """What to print where no example has a score.
+
+    Example:
+        >>> why_missing("vog")
+        'No example has a vog: it needs two measured epochs after epoch 0.'
+    """
+    needs = PROBE_SCORES[column].needs if column in PROBE_SCORES else ""
+    return f"No example has a {column}{f': it needs {needs}' if needs else ''}."
 
 
 def checkpoints_in_words(frame: pd.DataFrame) -> str:

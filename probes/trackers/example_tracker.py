@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from probes.errors import ProbeError, ProbeWarning, unknown_name
-from probes.runs.probe_recording import record_probe
+from probes.runs.probe_recording import finished_scores, read_probe_scores, record_probe
 from probes.runs.run import Run, known_labels
 from probes.runs.score_table import score_table
 from probes.runs.shards import wait_for_merge
@@ -109,6 +109,7 @@ class ExampleTracker:
         self._resumed = False
         self._watching = Watching(self.num_examples, self.update, self.end_epoch)
         self.frames: dict[str, list[pd.DataFrame]] = {}
+        self._probes: dict[str, Any] = {}  # those that recorded, by name: in memory they know what scores follow
         self._rank = None if run is None else rank_of_run()  # among those that write the run together
         self.writer = None if run is None else self._open(run, if_exists)
         self._owner = os.getpid()
@@ -169,6 +170,7 @@ class ExampleTracker:
     def scores(self, names: str | Sequence[str] | None = None, epochs: tuple[int, int] | None = None) -> pd.DataFrame:
         """Per-example scores of the closed epochs, as `Run.scores`; first closes one left early by a `break`.
 
+        Those of recorded probes are among them; in memory, each from the frames that this tracker recorded.
         Of a run that several ranks write: of the epochs that all of them have closed. After `close` a rank other than
         0 first waits until rank 0 has closed too, two minutes at most.
         """
@@ -184,6 +186,7 @@ class ExampleTracker:
             labels=known_labels(self._labels.table()),
             names=names,
             epochs=epochs,
+            probe_scores=self._probe_scores(),
         )
 
     def trajectory(self, signal: str) -> np.ndarray:
@@ -241,6 +244,9 @@ class ExampleTracker:
             probe: an object with `name` and `measure(model, examples, context)`.
             model: the network, left as it was found.
             examples: `probes.data.ExampleSet`.
+
+        Raises:
+            TypeError, ValueError: no probe, or a model or examples that it cannot measure.
         """
         epoch = self._epoch + self._buffer.open
         writer = self.writer if self._rank is None or self._rank.rank == 0 else None
@@ -248,6 +254,7 @@ class ExampleTracker:
             writer, probe, model, examples, epoch=epoch, step=self._updates, learning_rate=learning_rate
         )
         self.frames.setdefault(probe.name, []).append(frame)
+        self._probes[probe.name] = probe
         return frame
 
     def state_dict(self) -> dict[str, Any]:
@@ -305,6 +312,8 @@ class ExampleTracker:
         self._labels.replace(to_array(state["given_labels"], "given_labels"))
         self._memory.tables = [_arrays(table) for table in state["epochs"]]
         self._buffer.put(_arrays(state["open_epoch"]), int(state["nonfinite_visits"]))
+        for name, held in self.frames.items():
+            self.frames[name] = [frame for frame in held if (frame["epoch"] <= epoch).all()]
         self._watching.forget()
 
     def close(self, status: Literal["complete", "interrupted", "failed"] = "complete") -> None:
@@ -444,6 +453,11 @@ class ExampleTracker:
         if self._closed and self.writer.rank:
             wait_for_merge(self.writer.path, self.writer.meta["launch_id"], _CLOSE_S)
         return Run(self.writer.path)
+
+    def _probe_scores(self) -> pd.DataFrame | None:
+        if self.writer is None:
+            return finished_scores(self._probes, self.frames)
+        return read_probe_scores(self.writer.path)
 
     def _store(self) -> Store:
         return self._memory if self.writer is None else FolderStore(self.writer.path / "trajectories")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from probes.data import ExampleSet
-from probes.errors import ConfigError, unknown_name
+from probes.errors import ConfigError, ProbeWarning, unknown_name
 from probes.probing import PROBES
 from probes.probing.attribution_methods import checked_methods
 from probes.probing.attributions import joined_metadata
@@ -32,9 +33,10 @@ if TYPE_CHECKING:
     import pandas as pd
     import torch
 
-__all__ = ["MOST_FORGOTTEN", "measure_run"]
+__all__ = ["MOST_FORGOTTEN", "TOP", "epochs_to_measure", "measure_run"]
 
 MOST_FORGOTTEN = "most_forgotten"
+TOP = 32
 ATTRIBUTIONS = "attributions"
 _OF_ANY_EXAMPLES = ("attributions", "gradient_norms", "input_grad", "loss_curvature", "self_influence")
 
@@ -44,7 +46,7 @@ def measure_run(
     probe_name: str,
     *,
     examples: str | Sequence[int] | None = None,
-    top: int = 32,
+    top: int | None = None,
     methods: str | Sequence[str] | None = None,
     probe_epochs: Sequence[int] | None = None,
 ) -> Run:
@@ -59,7 +61,7 @@ def measure_run(
         run: written by `probe train`, and by nobody now. Its status stays.
         probe_name: of PROBES.
         examples: training examples to measure: indices, or "most_forgotten"; None: what `probe train --probe` measures.
-        top: how many of the most forgotten.
+        top: how many of the most forgotten; None: TOP.
         methods: of `attributions`: names of `attribution_methods.METHODS`; None: what `probe train` records.
         probe_epochs: those to measure, of the epochs whose weights the run keeps; None: all of these.
 
@@ -67,9 +69,9 @@ def measure_run(
         The run, with what was measured.
 
     Raises:
-        ConfigError: unknown probe; examples outside the run, or of a probe that cannot measure some alone; unknown
-            methods, or methods of another probe, or one that cannot be applied to the model; epochs without a
-            checkpoint; a run without config or checkpoints; data that have changed since.
+        ConfigError: unknown probe; examples outside the run, or of a probe that cannot measure some alone; `top` of
+            others than the most forgotten; unknown methods, or methods of another probe, or one that cannot be applied
+            to the model; epochs without a checkpoint; a run without config or checkpoints; data that changed since.
         RunLockedError: the run is being written.
     """
     if probe_name not in PROBES:
@@ -81,11 +83,16 @@ def measure_run(
         )
     if methods is not None and probe_name != ATTRIBUTIONS:
         raise ConfigError(f"methods belong to the probe {ATTRIBUTIONS}, not to {probe_name}: leave them out.")
+    if top is not None and examples != MOST_FORGOTTEN:
+        raise ConfigError(
+            f"top says how many of the most forgotten: leave it out, or ask for examples {MOST_FORGOTTEN}."
+        )
     asked = None if methods is None else checked_methods(methods)
     opened = run if isinstance(run, Run) else open_run(run)
     config = _config_of(opened)
-    folders = _at(probe_epochs, _checkpoints(opened.path))
-    chosen = None if examples is None else _chosen(opened, examples, top)
+    kept = _kept(opened.path)
+    folders = [kept[epoch] for epoch in epochs_to_measure(opened.path, probe_epochs)]
+    chosen = None if examples is None else _chosen(opened, examples, TOP if top is None else top)
     lock = locked(opened.path)
     try:
         setup = prepare(config)
@@ -197,18 +204,26 @@ def _checkpoints(run_folder: Path) -> list[Path]:
     return folders
 
 
-def _at(epochs: Sequence[int] | None, folders: list[Path]) -> list[Path]:
-    """The checkpoints of these epochs, in the order of training."""
-    if epochs is None:
-        return folders
-    kept = {int(json.loads((folder / STATE).read_text(encoding="utf-8"))["epoch"]): folder for folder in folders}
-    absent = [epoch for epoch in epochs if epoch not in kept]
+def _kept(run_folder: Path) -> dict[int, Path]:
+    """The checkpoints by their epoch."""
+    folders = _checkpoints(run_folder)
+    return {int(json.loads((folder / STATE).read_text(encoding="utf-8"))["epoch"]): folder for folder in folders}
+
+
+def epochs_to_measure(run_folder: Path, epochs: Sequence[int] | None = None) -> list[int]:
+    """The epochs that `measure_run` measures: those asked for, or all whose weights the run keeps, in order.
+
+    Raises:
+        ConfigError: the run keeps no weights, or none of an epoch asked for.
+    """
+    kept = _kept(run_folder)
+    absent = [epoch for epoch in epochs or () if epoch not in kept]
     if absent:
         raise ConfigError(
             f"the run keeps no weights of epoch {absent[0]}, only of {', '.join(map(str, sorted(kept)))}. "
             "Choose among these."
         )
-    return [kept[epoch] for epoch in sorted(set(epochs))]
+    return sorted(kept if epochs is None else set(epochs))
 
 
 def _chosen(run: Run, examples: str | Sequence[int], top: int) -> np.ndarray:
@@ -218,7 +233,7 @@ def _chosen(run: Run, examples: str | Sequence[int], top: int) -> np.ndarray:
             raise unknown_name("set of examples", examples, [MOST_FORGOTTEN])
         if top < 1:
             raise ConfigError(f"top must be at least 1, got {top}.")
-        return _most_forgotten(run)[:top]
+        return _most_forgotten(run, top)
     values = np.asarray(examples)
     if values.ndim != 1 or not values.size or values.dtype.kind not in "iu":
         raise ConfigError(f"examples must be whole numbers, at least one, got {examples!r}.")
@@ -228,8 +243,8 @@ def _chosen(run: Run, examples: str | Sequence[int], top: int) -> np.ndarray:
     return np.array(list(dict.fromkeys(values.tolist())), dtype=np.int64)
 
 
-def _most_forgotten(run: Run) -> np.ndarray:
-    """All examples in the order of `probe scores --sort forgetting_events`: never learned ones first."""
+def _most_forgotten(run: Run, top: int) -> np.ndarray:
+    """The first in the order of `probe scores --sort forgetting_events`: never learned ones, then by events."""
     frame = run.scores(["forgetting_events", "never_learned"])
     suspicion = ranking_values(
         "forgetting_events",
@@ -238,7 +253,16 @@ def _most_forgotten(run: Run) -> np.ndarray:
         never_learned=frame["never_learned"].to_numpy(dtype=np.int8, na_value=-1),
         last_epoch=run.num_epochs,
     )
-    return np.argsort(-suspicion, kind="stable")
+    chosen = np.argsort(-suspicion, kind="stable")[:top]
+    forgotten = int((suspicion[chosen] > 0).sum())
+    if forgotten < len(chosen):
+        warnings.warn(
+            f"{forgotten or 'none'} of the {len(chosen)} most forgotten examples was ever forgotten or never learned: "
+            "the others are the first of the rest.",
+            ProbeWarning,
+            stacklevel=3,
+        )
+    return chosen
 
 
 def _check_data(run: Run, setup: Setup) -> None:

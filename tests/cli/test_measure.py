@@ -62,10 +62,36 @@ def test_maps_of_other_methods_join_those_of_training_at_the_epochs_asked_for(pr
     )
 
     assert answer.exit_code == 0
+    assert answer.stderr == "attributions at epochs 1, 3. The run holds it at epochs 0, 1, 2, 3.\n"
     after = open_run(run).probe("attributions")
     added = after[after["method"] == "input_x_gradient"]
     assert set(zip(added["example"], added["epoch"], strict=True)) == {(examples[0], 1), (examples[0], 3)}
     assert len(after) == len(before) + len(added)
+
+
+def test_json_names_the_epochs_that_were_measured_now(probe, run):
+    probe("measure", "--probe", "input_grad")
+
+    answer = json.loads(probe("measure", "--probe", "input_grad", "--probe-epochs", "3,1", "--json").stdout)
+
+    assert answer["epochs"] == [1, 3]
+
+
+def test_a_score_that_no_example_has_is_said_with_what_it_needs(probe, run):
+    words = "No example has a vog: it needs two measured epochs after epoch 0."
+
+    assert words in probe("measure", "--probe", "vog", "--probe-epochs", "0,2").stderr
+    answer = probe("scores", "--sort", "vog", "--top", "3")
+    assert answer.stderr == f"{words} These are 3 of 1,400 examples, unsorted.\n"
+    assert "vog:" not in probe("measure", "--probe", "vog", "--probe-epochs", "1").stderr
+    assert "lowest vog" not in probe("scores", "--sort", "vog").stderr
+    assert "highest vog first" in probe("scores", "--sort", "vog").stderr
+
+
+def test_top_without_the_most_forgotten_is_refused(refused, run):
+    for examples in ((), ("--examples", "3")):
+        words = refused("measure", "--probe", "input_grad", "--top", "4", *examples)
+        assert "--top says how many of the most forgotten: add --examples most_forgotten, or leave it out." in words
 
 
 def test_wrong_words_are_refused_in_one_line(refused, run):

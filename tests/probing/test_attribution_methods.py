@@ -271,9 +271,8 @@ def test_an_input_whose_channels_come_last_has_maps_whose_channels_do(images, me
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("of_inputs", [torch.float32, torch.float64])
-def test_a_model_in_float64_is_measured_in_float64(images, method, of_inputs):
-    examples = ExampleSet(images.inputs.to(of_inputs), images.given_labels, true_labels=images.true_labels)
+def test_a_model_in_float64_is_measured_in_float64(images, method):
+    examples = ExampleSet(images.inputs.double(), images.given_labels, true_labels=images.true_labels)
 
     found = maps_of(convolutional().double(), examples, method)
 

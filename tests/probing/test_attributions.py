@@ -301,6 +301,15 @@ def test_a_tracker_measures_the_same_as_the_probe(examples, mlp):
     pd.testing.assert_frame_equal(tracker.frames, Attributions(panel=6, seed=1).measure(mlp, examples, CONTEXT))
 
 
+def test_a_tracker_takes_a_baseline(examples, mlp):
+    tracker = AttributionTracker(examples, baseline=-1.5)
+    tracker.record(mlp, epoch=2)
+
+    expected = Attributions(baseline=-1.5).measure(mlp, examples, CONTEXT)
+    assert [m.tolist() for m in tracker.frames["map"]] == [m.tolist() for m in expected["map"]]
+    assert tracker.frames.attrs["baseline"] == "-1.5"
+
+
 def test_the_weights_after_training_do_not_depend_on_the_tracker(examples):
     def trained(epochs_recorded):
         torch.manual_seed(0)

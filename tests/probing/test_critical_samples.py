@@ -1,4 +1,5 @@
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ import torch
 from torch import nn
 
 from probes.data import ExampleSet
+from probes.errors import ProbeWarning
 from probes.probing import CriticalSamples, ProbeContext
 from probes.probing.critical_samples import langevin_search
 
@@ -88,7 +90,7 @@ def test_the_probe_measures_its_own_examples_in_input_units(linear, inputs):
 
 
 def test_without_examples_of_its_own_it_measures_those_it_is_given(linear, inputs):
-    frame = CriticalSamples().measure(linear, ExampleSet(inputs[:3], [0, 0, 0]), ProbeContext(0, 0))
+    frame = CriticalSamples(unit=1).measure(linear, ExampleSet(inputs[:3], [0, 0, 0]), ProbeContext(0, 0))
 
     assert frame["example"].tolist() == [0, 1, 2]
 
@@ -107,7 +109,7 @@ def test_the_search_runs_in_eval_mode_and_leaves_everything_as_it_was(inputs):
     before, random_state = {n: t.clone() for n, t in model.state_dict().items()}, torch.get_rng_state()
     examples = ExampleSet(inputs, torch.zeros(400).long())
 
-    first, second = (CriticalSamples().measure(model, examples, ProbeContext(0, 0)) for _ in range(2))
+    first, second = (CriticalSamples(unit=1).measure(model, examples, ProbeContext(0, 0)) for _ in range(2))
 
     np.testing.assert_array_equal(first["critical"], second["critical"])  # dropout would differ
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
@@ -126,3 +128,14 @@ def test_the_search_runs_in_eval_mode_and_leaves_everything_as_it_was(inputs):
 def test_settings_that_cannot_be_used_are_refused(settings, match):
     with pytest.raises(ValueError, match=match):
         CriticalSamples(**settings)
+
+
+def test_training_examples_in_an_unsaid_unit_are_measured_with_a_word(linear, inputs):
+    train, context = ExampleSet(inputs[:9], torch.zeros(9).long()), ProbeContext(1, 0)
+
+    with pytest.warns(ProbeWarning, match=r"measures training examples.*CriticalSamples\(validation, unit=1 / sd\)"):
+        CriticalSamples().measure(linear, train, context)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        CriticalSamples(unit=1.0).measure(linear, train, context)
+        CriticalSamples(ExampleSet(inputs, torch.zeros(400).long(), split="validation")).measure(linear, train, context)

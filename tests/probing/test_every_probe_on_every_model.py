@@ -148,10 +148,31 @@ def test_a_curvature_that_rounding_would_hide_is_refused(dtype):
         measured("loss_curvature", plain().to(dtype), dtype)
 
 
-@pytest.mark.parametrize("name", sorted(set(PROBES) - {"attributions"}))  # which gives the model its own type
+@pytest.mark.parametrize("name", PROBES)
 def test_inputs_of_another_type_than_the_weights_are_refused_in_one_line(name):
     with pytest.raises(TypeError, match=r"weights are float64 and its inputs float32\. Give .* torch.float64"):
         measured(name, plain().double())
+
+
+@pytest.mark.parametrize("name", PROBES)
+@pytest.mark.parametrize(
+    ("model", "given", "error", "words"),
+    [
+        (lambda inputs: inputs, examples(), TypeError, r"model must be a torch\.nn\.Module, got function\."),
+        (Plain, examples(), TypeError, r"model must be a torch\.nn\.Module, got the class Plain: make one of it"),
+        (plain(), INPUTS, TypeError, r"examples must be an ExampleSet, got Tensor\. Wrap them"),
+        (plain(), examples().select([]), ValueError, "examples must hold at least one example, got none"),
+        (
+            plain(),
+            ExampleSet(INPUTS[..., :6], GIVEN_LABELS),
+            ValueError,
+            r"the model does not take the examples, inputs of shape \(1, 8, 6\): mat1 and mat2 shapes",
+        ),
+    ],
+)
+def test_arguments_that_cannot_be_used_are_named(name, model, given, error, words):
+    with pytest.raises(error, match=words):
+        make_probe(name, seed=0).measure(model, given, ProbeContext(epoch=1, step=0, learning_rate=0.1))
 
 
 @pytest.mark.parametrize("name", PROBES)
@@ -159,5 +180,5 @@ def test_a_model_whose_examples_depend_on_their_batch_in_eval_mode_is_refused(na
     model = Normalised()
     model.norm = nn.BatchNorm2d(4, track_running_stats=False)
 
-    with pytest.raises(ValueError, match="norm normalises by the batch in eval mode too"):
+    with pytest.raises(ValueError, match=r"layer norm \(BatchNorm\dd\) normalises by the batch in eval mode too"):
         measured(name, model)

@@ -1,4 +1,5 @@
 import copy
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -478,7 +479,7 @@ def test_takes_no_gradient_from_a_caller_without():
             net(nn.Linear(5, K), nn.BatchNorm1d(K, track_running_stats=False)),
             [0],
             ValueError,
-            "1 normalises by the batch",
+            r"layer 1 \(BatchNorm1d\) normalises by the batch",
         ),
         (nn.Embedding(6, K, max_norm=1.0), [0], ValueError, "changes its weights in the forward pass"),
     ],
@@ -531,3 +532,23 @@ def test_before_training_there_is_only_the_norm_at_initialisation():
     assert scores["gradient_norm"].isna().all()
     assert scores["grand"].tolist() == [8.0]
     assert list(GradientNorms().finish([frame_of(1, 8.0)])) == ["gradient_norm"]
+
+
+def test_a_recurrent_net_is_measured_exactly_and_without_torchs_word_on_speed():
+    class Recurrent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cell, self.out = nn.LSTM(3, 4, batch_first=True), nn.Linear(4, K)
+
+        def forward(self, inputs):
+            return self.out(self.cell(inputs)[0][:, -1])
+
+    torch.manual_seed(0)
+    model, inputs, targets = Recurrent(), torch.randn(6, 5, 3), torch.arange(6) % K
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = gradient_norms(model, inputs, targets)
+
+    for row, target, norm in zip(inputs, targets, found, strict=True):
+        slopes = torch.autograd.grad(nn.functional.cross_entropy(model(row[None]), target[None]), [*model.parameters()])
+        assert norm == pytest.approx(torch.cat([slope.flatten() for slope in slopes]).norm().item(), rel=1e-4)

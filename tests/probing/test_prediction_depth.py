@@ -151,3 +151,13 @@ def test_the_model_is_left_as_it_was(digits_like):
 def test_one_example_has_no_neighbours():
     with pytest.raises(ValueError, match="at least two examples, got 1"):
         PredictionDepth().measure(nn.Linear(2, 2), ExampleSet(torch.ones(1, 2), [0]), ProbeContext(0, 0))
+
+
+def test_tokens_are_refused_for_what_they_lack():
+    """It takes no gradient: what numbers of tokens lack is a distance."""
+    model = nn.Sequential(nn.Embedding(10, 4), nn.Flatten(), nn.Linear(12, 2))
+    tokens = ExampleSet(torch.arange(12).reshape(4, 3) % 10, [0, 1, 0, 1])
+
+    with pytest.raises(TypeError, match=r"neighbours by their distance.* got torch\.int64\. Of tokens") as refused:
+        PredictionDepth().measure(model, tokens, ProbeContext(1, 0))
+    assert "gradient" not in str(refused.value)

@@ -156,3 +156,11 @@ def test_data_and_models_that_do_not_fit_are_refused(data):
         loss_sensitivity(make, data[0], data[1] + 1, **SETTINGS)
     with pytest.raises(TypeError, match=r"make_model must return a torch.nn.Module, got str"):
         loss_sensitivity(lambda: "model", *data, **SETTINGS)
+    with pytest.raises(TypeError, match=r"make_model must be a function that makes a model, got a Linear"):
+        loss_sensitivity(nn.Linear(4, K), *data, **SETTINGS)
+    with pytest.raises(TypeError, match=r"inputs must be floating point, got torch\.int64"):
+        loss_sensitivity(make, data[0].long(), data[1], **SETTINGS)
+    holed = data[0].clone()
+    holed[2, 1], holed[3, 0] = torch.nan, torch.inf
+    with pytest.raises(ValueError, match="inputs must be finite, got 2 NaN or infinite values"):
+        loss_sensitivity(make, holed, data[1], **SETTINGS)

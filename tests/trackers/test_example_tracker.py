@@ -17,7 +17,9 @@ import torch
 
 import probes
 from probes import ExampleTracker, ProbeError, open_run
-from probes.errors import ConfigError, RunExistsError, RunLockedError
+from probes.data import ExampleSet
+from probes.errors import ConfigError, ProbeWarning, RunExistsError, RunLockedError
+from probes.probing import GradientNorms, VoG
 
 ROOT = Path(probes.__file__).parents[1]
 
@@ -379,6 +381,80 @@ def test_records_a_probe_into_the_run(tmp_path):
 
     assert run.probe("weight_norm")[["epoch", "value"]].to_numpy().tolist() == [[1, 1], [2, 2]]
     assert run.scores()["weight_norm"].tolist() == [2]
+
+
+@pytest.mark.parametrize("where", ["in a run", "in memory"])
+def test_scores_join_those_of_probes_as_the_run_read_again_does(where, tmp_path):
+    """Three epochs, gradient norms by an independent hand: ||p - onehot|| ||(x, 1)|| of a linear model."""
+    inputs = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
+    examples = ExampleSet(inputs, [0, 1, 2, 0, 1, 2])
+    nets, expected = [], []
+    for seed in range(3):
+        torch.manual_seed(seed)
+        nets.append(torch.nn.Linear(4, 3))
+        error = nets[-1](inputs).softmax(1) - torch.nn.functional.one_hot(examples.given_labels, 3)
+        expected.append((error.norm(dim=1) * (inputs.square().sum(1) + 1).sqrt()).detach().numpy())
+    tracker = ExampleTracker(6, run=tmp_path / "run" if where == "in a run" else None)
+    vog = VoG()
+    assert "gradient_norm" not in tracker.scores()
+    for net in nets:
+        tracker.update(range(6), net(inputs), examples.given_labels)
+        tracker.end_epoch()
+        tracker.record(GradientNorms(), net, examples.select(range(5)))
+        tracker.record(GradientNorms(), net, examples)  # again: it takes the place of the first
+        tracker.record(vog, net, examples)
+    scores = tracker.scores()
+    tracker.close()
+
+    np.testing.assert_allclose(scores["gradient_norm"], np.mean(expected, axis=0), rtol=1e-5)
+    assert scores["vog"].notna().all()
+    assert tracker.scores("vog").columns.tolist() == ["vog"]
+    if where == "in a run":
+        pd.testing.assert_frame_equal(scores, open_run(tmp_path / "run").scores())
+
+
+def test_what_is_no_probe_is_refused_by_its_name():
+    tracker = ExampleTracker(2)
+    for wrong, words in (
+        ("vog", "probe must be an object with `name` and `measure`, such as probes.probing.VoG\\(\\), got 'vog'"),
+        (VoG, r"probe must be an object, got the class VoG: write VoG\(\)\."),
+        (None, "probe must be an object with"),
+    ):
+        with pytest.raises(TypeError, match=words):
+            tracker.record(wrong, torch.nn.Linear(2, 2), ExampleSet([[0.0, 1.0]], [0]))
+    with pytest.raises(TypeError, match="examples must be an ExampleSet, got Tensor"):
+        tracker.record(VoG(), torch.nn.Linear(2, 2), torch.zeros(2, 2))
+    assert tracker.frames == {}
+
+
+def test_probe_scores_in_memory_forget_what_lies_after_a_loaded_state():
+    examples = ExampleSet(torch.randn(4, 3, generator=torch.Generator().manual_seed(0)), [0, 1, 0, 1])
+    tracker, states, scores = ExampleTracker(4), [], []
+    for seed in range(2):
+        torch.manual_seed(seed)
+        net = torch.nn.Linear(3, 2)
+        tracker.update(range(4), net(examples.inputs), examples.given_labels)
+        tracker.end_epoch()
+        tracker.record(GradientNorms(), net, examples)
+        states.append(tracker.state_dict())
+        scores.append(tracker.scores()["gradient_norm"])
+    assert not scores[0].equals(scores[1])
+
+    tracker.load_state_dict(states[0])
+
+    assert tracker.scores()["gradient_norm"].equals(scores[0])
+
+
+def test_vog_in_memory_says_where_its_gradients_went():
+    examples = ExampleSet(torch.randn(4, 3, generator=torch.Generator().manual_seed(0)), [0, 1, 0, 1])
+    tracker = ExampleTracker(4)
+    for _ in range(2):
+        tracker.update(range(4), torch.zeros(4, 2), examples.given_labels)
+        tracker.record(VoG(), torch.nn.Linear(3, 2), examples)
+        tracker.end_epoch()
+
+    with pytest.warns(ProbeWarning, match=r"its scores are of epochs 2\. Record the same VoG\(\) each time"):
+        assert tracker.scores()["vog"].isna().all()
 
 
 def test_a_forked_worker_does_not_end_the_run(tmp_path):

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from probes import ExampleTracker, open_run
-from probes.errors import ConfigError, ProbeError, RunLockedError
+from probes.errors import ConfigError, ProbeError, ProbeWarning, RunLockedError
 from probes.runs.claiming import locked
 from probes.training import TrainConfig, measure_run, train
 
@@ -68,6 +68,17 @@ def test_the_most_forgotten_are_measured(bare):
     assert frame["example"].nunique() == 5
     assert events[frame["example"].unique()].min() >= np.sort(events)[::-1][4]
     assert set(frame["method"]) == {"saliency", "integrated_gradients"}
+
+
+def test_that_fewer_were_ever_forgotten_is_said(bare):
+    table = open_run(bare).scores()
+    forgotten = ((table["forgetting_events"] > 0) | table["never_learned"]).sum()
+    assert 0 < forgotten < len(table)
+
+    with pytest.warns(ProbeWarning, match=f"^{forgotten} of the {forgotten + 2} most forgotten examples was ever"):
+        measure_run(bare, "input_grad", examples="most_forgotten", top=int(forgotten) + 2, probe_epochs=[1])
+    with pytest.raises(ConfigError, match="top says how many of the most forgotten"):
+        measure_run(bare, "input_grad", examples=[3], top=2)
 
 
 def test_examples_of_ones_choice_join_those_that_were_measured_before(bare):
