@@ -237,6 +237,8 @@ def _resume(folder: Path, changes: dict[str, Any], quiet: bool) -> Run:
     def go(follower: _Follower) -> Run:
         from probes.training import is_finished, resume, resumed_config
 
+        follower.resumed = run
+
         config = resumed_config(run, changes)
         if is_finished(run, config):
             if not quiet:
@@ -287,11 +289,13 @@ class _Follower:
     Attributes:
         display: where to.
         last: what is known after the last epoch; None before the run exists.
+        resumed: the run that is gone on with, if any.
     """
 
     def __init__(self) -> None:
         self.display: Display = NoDisplay()
         self.last: EpochProgress | None = None
+        self.resumed: Run | None = None
 
     def __call__(self, progress: EpochProgress) -> None:
         if self.last is None:
@@ -304,13 +308,17 @@ class _Follower:
     def stopped(self, code: int) -> str:
         """What to say of a run that was stopped."""
         what = "Terminated" if code == 143 else "Interrupted"
-        if self.last is None:
-            return f"{what} before training began."
         from probes import open_run
 
-        folder = shlex.quote(str(self.last.folder))
-        kept = open_run(self.last.folder).num_epochs  # perhaps one more than was shown
-        return f"{what} after epoch {kept}, which is kept. Go on with: probe train --resume {folder}"
+        if self.last is not None:
+            folder = self.last.folder
+            kept = f"after epoch {open_run(folder).num_epochs:,}, which is kept"  # perhaps one more than was shown
+        elif self.resumed is not None:
+            folder = self.resumed.path
+            kept = f"before a new epoch: all {open_run(folder).num_epochs:,} epochs are kept"
+        else:
+            return f"{what} before training began."
+        return f"{what} {kept}. Go on with: probe train --resume {shlex.quote(str(folder))}"
 
 
 def _introduction(run: Run) -> list[str]:

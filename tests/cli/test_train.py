@@ -229,6 +229,23 @@ def test_a_signal_ends_the_run_and_keeps_its_epochs(number, code, word):
 # Resuming, and several seeds
 
 
+def test_stopped_before_a_new_epoch_it_says_how_many_are_kept(probe, monkeypatch):
+    probe("train", *QUICK, "--out", "runs/short", "--quiet")
+
+    def stop(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("probes.training.loop.train_epoch", stop)
+        answer = probe("train", "--resume", "runs/short", "--epochs", "3")
+
+    count = open_run("runs/short").num_epochs
+    assert answer.exit_code == 130
+    assert answer.stderr.splitlines()[-1] == (
+        f"Interrupted before a new epoch: all {count} epochs are kept. Go on with: probe train --resume runs/short"
+    )
+
+
 def test_a_stopped_run_says_how_to_go_on_and_goes_on(probe):
     probe("train", *QUICK, "--out", "runs/short", "--quiet")
 
