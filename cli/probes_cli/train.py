@@ -14,11 +14,12 @@ from probes.errors import ProbeError, RunExistsError
 from probes.trackers.distributed import launched_rank
 from probes.training import LOGGERS, MEASURES, OPTIMIZERS, SCHEDULES, TrainConfig
 from probes_cli.exits import interrupt_code, speechless_rank
-from probes_cli.findings import findings
+from probes_cli.findings import findings, never_finite
 from probes_cli.options import EPOCH_LIST, SEEDS, SectionedCommand, option
 from probes_cli.output import columns, duration, echo_json, percent, say, size, visible
 from probes_cli.progress import Display, NoDisplay, display
 from probes_cli.runs import refuse_existing
+from probes_cli.unused import without_effect
 
 if TYPE_CHECKING:
     from probes.runs.run import Run
@@ -175,6 +176,7 @@ def command(
         _refuse_with_resume(ctx)
         run = _resume(resume, _given(ctx, fields), quiet or silent)
         _answer([run], quiet, silent, as_json, several=False)
+        _refuse_empty([run])
         return
     configs = [TrainConfig(**fields)]  # its fields are the options above, by name
     if seeds is not None:
@@ -185,6 +187,9 @@ def command(
     for folder in folders:
         if folder is not None and not overwrite and launched_rank() is None:  # several look together, once they met
             refuse_existing(folder)
+    if not (quiet or silent):
+        for note in without_effect(configs[0], _given(ctx, fields)):
+            say(f"Note: {note}.")
     if dry_run:
         if not silent:
             _print_plan(configs[0], folders[0], as_json)
@@ -196,6 +201,7 @@ def command(
             _answer(runs[-1:], quiet, silent, as_json, several=False)
     if as_json:
         _answer(runs, quiet, silent, as_json, several=seeds is not None)
+    _refuse_empty(runs)
 
 
 def _is_given(ctx: click.Context, name: str) -> bool:
@@ -221,12 +227,23 @@ def _answer(runs: list[Run], quiet: bool, silent: bool, as_json: bool, *, severa
     summaries = [run.summary() if as_json or not quiet else {} for run in runs]
     if not quiet:
         for run, summary in zip(runs, summaries, strict=True):
-            say("\n".join([*findings(summary), f"See it: probe report {shlex.quote(str(run.path))}"]))
+            found = [] if never_finite(summary) else findings(summary)  # that is said last, as an error
+            say("\n".join([*found, f"See it: probe report {shlex.quote(str(run.path))}"]))
     if as_json:
         echo_json(summaries if several else summaries[0])
         return
     for run in runs:
         click.echo(run.path)
+
+
+def _refuse_empty(runs: list[Run]) -> None:
+    """Fail where nothing could be recorded, once the folders are printed: a script is not to go on with them."""
+    for run in runs:
+        visits = run.num_examples * run.num_epochs
+        if 0 < visits <= (run.meta.get("nonfinite_visits") or 0) and never_finite(run.summary()):
+            raise ProbeError(
+                f"{run.path}: the network's outputs were not finite, nothing could be recorded. Try a lower --lr."
+            )
 
 
 def _resume(folder: Path, changes: dict[str, Any], quiet: bool) -> Run:
