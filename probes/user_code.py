@@ -33,7 +33,7 @@ def import_named(spec: str, what: str) -> Any:
     raise ConfigError(f"{spec} is not a {what}.")
 
 
-def one_line(error: Exception) -> str:
+def one_line(error: BaseException) -> str:
     """What an error of the user's own code says, on one line."""
     return " ".join(str(error).split())
 
@@ -44,7 +44,7 @@ def _import(module_name: str) -> Any:
     importlib.invalidate_caches()
     try:
         return importlib.import_module(module_name)
-    except Exception as error:  # the user's own code
+    except (Exception, SystemExit) as error:  # the user's own code
         why = one_line(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {one_line(error)}"
         raise ConfigError(f"cannot import {module_name!r}, looked for in the current folder too: {why}") from error
     finally:

@@ -12,6 +12,7 @@ import click
 from probes_cli.exits import interrupt_code
 from probes_cli.options import SectionedCommand, option
 from probes_cli.output import columns, decimal, duration, echo_json, percent, say, visible
+from probes_cli.runs import refuse_existing_audit
 
 if TYPE_CHECKING:
     from probes.audit import Audit, AuditProgress
@@ -57,6 +58,8 @@ def command(
     """
     from probes.audit import audit
 
+    if out is not None:
+        refuse_existing_audit(out, overwrite)
     follower = _Follower(quiet)
     try:
         found = audit(

@@ -7,7 +7,7 @@ from typing import Any
 
 from probes_cli.output import decimal, percent
 
-__all__ = ["findings"]
+__all__ = ["findings", "never_finite"]
 
 TELLS_APART = 0.6  # an AUROC below this is not worth the word "finds"; 0.5 is chance
 
@@ -18,7 +18,7 @@ def findings(summary: Mapping[str, Any]) -> list[str]:
     Args:
         summary: of `Run.summary()`.
     """
-    if _never_finite(summary):
+    if never_finite(summary):
         return ["The network's outputs were not finite, nothing could be recorded: try a lower --lr."]
     parts = [
         _sentence([_learning(summary), _memorizing(summary)]),
@@ -86,7 +86,7 @@ def _detection(summary: Mapping[str, Any]) -> str | None:
     return f"mean loss finds the wrong labels with AUROC {decimal(auroc)}"
 
 
-def _never_finite(summary: Mapping[str, Any]) -> bool:
+def never_finite(summary: Mapping[str, Any]) -> bool:
     """Whether no visit after epoch 0 left a usable value."""
     count = summary["nonfinite_visits"]
     if not count or summary["detection"]["mean_loss"]["auroc"] is not None:

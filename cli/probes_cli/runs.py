@@ -7,7 +7,7 @@ from pathlib import Path
 
 from probes.errors import ProbeError, RunExistsError, RunNotFoundError
 
-__all__ = ["ROOT", "all_runs", "chosen_run", "refuse_existing"]
+__all__ = ["ROOT", "all_runs", "chosen_run", "refuse_existing", "refuse_existing_audit"]
 
 ROOT = Path("runs")
 
@@ -46,3 +46,13 @@ def refuse_existing(out: Path) -> None:
         raise RunExistsError(f"{out} already holds a run. Choose another --out, or add --overwrite to replace it.")
     if out.is_dir() and any(entry.name != ".lock" for entry in out.iterdir()):
         raise RunExistsError(f"{out} already holds files that are not a run. Choose another --out.")
+
+
+def refuse_existing_audit(out: Path, overwrite: bool) -> None:
+    """The same of an audit's --out.
+
+    Raises:
+        RunExistsError: it holds an audit.
+    """
+    if not overwrite and (out / "audit.json").exists():
+        raise RunExistsError(f"{out} already holds an audit. Choose another --out, or add --overwrite to replace it.")

@@ -14,11 +14,12 @@ from probes.errors import ProbeError, RunExistsError
 from probes.trackers.distributed import launched_rank
 from probes.training import LOGGERS, MEASURES, OPTIMIZERS, SCHEDULES, TrainConfig
 from probes_cli.exits import interrupt_code, speechless_rank
-from probes_cli.findings import findings
+from probes_cli.findings import findings, never_finite
 from probes_cli.options import EPOCH_LIST, SEEDS, SectionedCommand, option
 from probes_cli.output import columns, duration, echo_json, percent, say, size, visible
 from probes_cli.progress import Display, NoDisplay, display
 from probes_cli.runs import refuse_existing
+from probes_cli.unused import without_effect
 
 if TYPE_CHECKING:
     from probes.runs.run import Run
@@ -175,6 +176,7 @@ def command(
         _refuse_with_resume(ctx)
         run = _resume(resume, _given(ctx, fields), quiet or silent)
         _answer([run], quiet, silent, as_json, several=False)
+        _refuse_empty([run])
         return
     configs = [TrainConfig(**fields)]  # its fields are the options above, by name
     if seeds is not None:
@@ -185,6 +187,9 @@ def command(
     for folder in folders:
         if folder is not None and not overwrite and launched_rank() is None:  # several look together, once they met
             refuse_existing(folder)
+    if not (quiet or silent):
+        for note in without_effect(configs[0], _given(ctx, fields)):
+            say(f"Note: {note}.")
     if dry_run:
         if not silent:
             _print_plan(configs[0], folders[0], as_json)
@@ -196,6 +201,7 @@ def command(
             _answer(runs[-1:], quiet, silent, as_json, several=False)
     if as_json:
         _answer(runs, quiet, silent, as_json, several=seeds is not None)
+    _refuse_empty(runs)
 
 
 def _is_given(ctx: click.Context, name: str) -> bool:
@@ -221,12 +227,23 @@ def _answer(runs: list[Run], quiet: bool, silent: bool, as_json: bool, *, severa
     summaries = [run.summary() if as_json or not quiet else {} for run in runs]
     if not quiet:
         for run, summary in zip(runs, summaries, strict=True):
-            say("\n".join([*findings(summary), f"See it: probe report {shlex.quote(str(run.path))}"]))
+            found = [] if never_finite(summary) else findings(summary)  # that is said last, as an error
+            say("\n".join([*found, f"See it: probe report {shlex.quote(str(run.path))}"]))
     if as_json:
         echo_json(summaries if several else summaries[0])
         return
     for run in runs:
         click.echo(run.path)
+
+
+def _refuse_empty(runs: list[Run]) -> None:
+    """Fail where nothing could be recorded, once the folders are printed: a script is not to go on with them."""
+    for run in runs:
+        visits = run.num_examples * run.num_epochs
+        if 0 < visits <= (run.meta.get("nonfinite_visits") or 0) and never_finite(run.summary()):
+            raise ProbeError(
+                f"{run.path}: the network's outputs were not finite, nothing could be recorded. Try a lower --lr."
+            )
 
 
 def _resume(folder: Path, changes: dict[str, Any], quiet: bool) -> Run:
@@ -236,6 +253,8 @@ def _resume(folder: Path, changes: dict[str, Any], quiet: bool) -> Run:
 
     def go(follower: _Follower) -> Run:
         from probes.training import is_finished, resume, resumed_config
+
+        follower.resumed = run
 
         config = resumed_config(run, changes)
         if is_finished(run, config):
@@ -287,11 +306,13 @@ class _Follower:
     Attributes:
         display: where to.
         last: what is known after the last epoch; None before the run exists.
+        resumed: the run that is gone on with, if any.
     """
 
     def __init__(self) -> None:
         self.display: Display = NoDisplay()
         self.last: EpochProgress | None = None
+        self.resumed: Run | None = None
 
     def __call__(self, progress: EpochProgress) -> None:
         if self.last is None:
@@ -304,13 +325,17 @@ class _Follower:
     def stopped(self, code: int) -> str:
         """What to say of a run that was stopped."""
         what = "Terminated" if code == 143 else "Interrupted"
-        if self.last is None:
-            return f"{what} before training began."
         from probes import open_run
 
-        folder = shlex.quote(str(self.last.folder))
-        kept = open_run(self.last.folder).num_epochs  # perhaps one more than was shown
-        return f"{what} after epoch {kept}, which is kept. Go on with: probe train --resume {folder}"
+        if self.last is not None:
+            folder = self.last.folder
+            kept = f"after epoch {open_run(folder).num_epochs:,}, which is kept"  # perhaps one more than was shown
+        elif self.resumed is not None:
+            folder = self.resumed.path
+            kept = f"before a new epoch: all {open_run(folder).num_epochs:,} epochs are kept"
+        else:
+            return f"{what} before training began."
+        return f"{what} {kept}. Go on with: probe train --resume {shlex.quote(str(folder))}"
 
 
 def _introduction(run: Run) -> list[str]:

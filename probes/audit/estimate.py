@@ -108,7 +108,9 @@ def doubts(
     if estimate["share"] > 0.5:
         found.append("More than half of the labels look wrong: the right ones cannot be told from the wrong ones.")
     if count < _FEW:
-        found.append(f"{count} examples are few: a network learns little from them.")
+        found.insert(
+            0, f"{count} examples are few: a network learns too little from them to judge any of their labels."
+        )
     trusted = not found
     return trusted, found + _small_classes(given, classes) + _one_class(given, flagged, classes)
 

@@ -136,7 +136,9 @@ def check_out(out: Path, overwrite: bool) -> None:
     if held and not is_audit:
         raise RunExistsError(f"{out} already holds files that are not an audit. Choose another folder.")
     if held and not overwrite:
-        raise RunExistsError(f"{out} already holds an audit. Choose another folder, or say overwrite to replace it.")
+        raise RunExistsError(
+            f"{out} already holds an audit. Choose another folder, or say overwrite=True to replace it."
+        )
     above = next(folder for folder in [out, *out.absolute().parents] if folder.exists())
     if not (above.is_dir() and os.access(above, os.W_OK)):
         raise ConfigError(f"cannot write {out}: {above} is not a folder that can be written to.")

@@ -110,7 +110,9 @@ def _eight_bits(picture: Any) -> Any:
 
     if picture.mode.startswith("I") or picture.mode == "F":
         values = np.asarray(picture, dtype=np.float64)
-        top = 65535 if picture.mode.startswith("I") and values.max() > 255 else 255 if values.max() > 1 else 1
+        top = next((top for top in (1, 255, 65535) if values.max() <= top), None)
+        if top is None or not np.isfinite(values).all():
+            raise ValueError(f"values up to {values.max():g}, where 8 or 16 bits or 0 to 1 are understood")
         return Image.fromarray(np.round(np.clip(values / top, 0, 1) * 255).astype(np.uint8))
     if picture.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in picture.info:
         opaque = picture.convert("RGBA")

@@ -117,8 +117,14 @@ def _missing(rows: np.ndarray, where: str) -> list[str]:
     are = "has" if len(blank) == 1 else "have"
     return [
         *([f"{counted(len(blank), 'feature')} of X {are} no value and became 0: {some(blank)}."] if len(blank) else []),
-        *([f"{holes:,} values of X are missing: each became the mean of its feature."] if holes else []),
+        *([_holes(holes, bool(np.isinf(rows).any()))] if holes else []),
     ]
+
+
+def _holes(count: int, infinite: bool) -> str:
+    are, each = ("is", "it") if count == 1 else ("are", "each")
+    what = "missing or infinite" if infinite else "missing"
+    return f"{counted(count, 'value')} of X {are} {what}: {each} became the mean of its feature."
 
 
 def _need(arrays: Mapping[str, Any], found: list[str], where: str) -> None:

@@ -142,7 +142,7 @@ def _users_model(spec: str, input_shape: tuple[int, ...], num_classes: int, seed
     wanted = {key: value for key, value in known.items() if key in parameters}
     try:
         model = make(**wanted)
-    except Exception as error:  # whatever the user's own code raises
+    except (Exception, SystemExit) as error:  # whatever the user's own code raises
         raise ConfigError(
             f"model {spec!r} cannot be built: {type(error).__name__}: {one_line(error)}. "
             "It is called with those of input_shape, num_classes and seed that it takes."
@@ -161,7 +161,7 @@ def _try_out(model: nn.Module, name: str, input_shape: tuple[int, ...], num_clas
     try:
         with torch.no_grad():
             logits = model(torch.zeros(2, *input_shape))
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+    except Exception as error:  # torchvision asserts, and the user's own code raises all kinds
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ConfigError(f"model {name!r} cannot take examples of shape {input_shape}: {reason}") from error
     model.train(mode)

@@ -248,17 +248,18 @@ class RunWriter:
         self._checksums.rewrite()
 
     def _drop_whole_after(self, epoch: int) -> None:
+        # First the checkpoints: one that outlived its epochs, if we are killed here, would be resumed
+        for folder in (self.path / layout.CHECKPOINTS).glob("epoch-*"):
+            if int(folder.name.removeprefix("epoch-")) > epoch:
+                for file in folder.iterdir():
+                    self._remove(file)
+                folder.rmdir()
         probes = self.path / layout.PROBES
         recorded = [self.path / layout.TRAJECTORIES, self.path / layout.ONLINE_TRAJECTORIES]
         for folder in [*recorded, *(probes.iterdir() if probes.is_dir() else ())]:
             for later in layout.epochs_in(folder):
                 if later > epoch:
                     self._remove(folder / f"{epoch_name(later)}.parquet")
-        for folder in (self.path / layout.CHECKPOINTS).glob("epoch-*"):
-            if int(folder.name.removeprefix("epoch-")) > epoch:
-                for file in folder.iterdir():
-                    self._remove(file)
-                folder.rmdir()
         metrics = self.path / layout.METRICS
         if metrics.exists():
             kept = [row for row in read_metrics(metrics) if row["epoch"] <= epoch]

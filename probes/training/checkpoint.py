@@ -6,24 +6,53 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import nn
 
 from probes.errors import ProbeError
 
-__all__ = ["STATE", "load_checkpoint", "load_optimizer", "save_checkpoint"]
+__all__ = [
+    "STATE",
+    "HeldCheckpoint",
+    "check_tensors",
+    "hold_checkpoint",
+    "load_checkpoint",
+    "load_optimizer",
+    "save_checkpoint",
+    "write_checkpoint",
+]
 
 MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
 
 
-def save_checkpoint(
-    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: Mapping[str, Any]
-) -> list[Path]:
+@dataclass(frozen=True)
+class HeldCheckpoint:
+    """A checkpoint in main memory: training on does not change it.
+
+    Attributes:
+        weights: parameters and buffers by name, on the CPU.
+        optimizer: its state by `<parameter>/<key>`, on the CPU.
+        state: JSON values: epoch, step, learning_rate, config.
+    """
+
+    weights: dict[str, torch.Tensor]
+    optimizer: dict[str, torch.Tensor]
+    state: dict[str, Any]
+
+
+def hold_checkpoint(model: nn.Module, optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> HeldCheckpoint:
+    """Copy weights, buffers and optimizer state as they are now, for `write_checkpoint`."""
+    weights = {name: _copy(tensor) for name, tensor in model.state_dict().items()}
+    return HeldCheckpoint(weights, _optimizer_tensors(model, optimizer), dict(state))
+
+
+def write_checkpoint(folder: Path, held: HeldCheckpoint) -> list[Path]:
     """Write a checkpoint folder, replacing one of the same name, and return its files.
 
     The folder is filled under a temporary name, synced and renamed, so that weights, optimizer state and `state`
@@ -31,16 +60,14 @@ def save_checkpoint(
 
     Args:
         folder: such as `checkpoints/epoch-00005`.
-        model: its state dict goes to model.safetensors.
-        optimizer: its state goes to optimizer.safetensors, each tensor named `<parameter>/<key>`.
-        state: JSON values: epoch, step, learning_rate, config.
+        held: what goes to model.safetensors, optimizer.safetensors and state.json.
     """
     temporary = folder.parent / f".{folder.name}.tmp-{os.getpid()}"
     retired = folder.parent / f".{folder.name}.old-{os.getpid()}"
     contents = {
-        MODEL: save({name: _plain(tensor) for name, tensor in model.state_dict().items()}),
-        OPTIMIZER: save(_optimizer_tensors(model, optimizer)),
-        STATE: (json.dumps(dict(state), indent=2) + "\n").encode(),
+        MODEL: save(held.weights),
+        OPTIMIZER: save(held.optimizer),
+        STATE: (json.dumps(held.state, indent=2) + "\n").encode(),
     }
     try:
         temporary.mkdir(parents=True)
@@ -50,9 +77,18 @@ def save_checkpoint(
             folder.rename(retired)
         temporary.rename(folder)
     finally:
+        if retired.exists() and not folder.exists():  # interrupted between the renames
+            retired.rename(folder)
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(retired, ignore_errors=True)
     return [folder / name for name in contents]
+
+
+def save_checkpoint(
+    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: Mapping[str, Any]
+) -> list[Path]:
+    """Write model, optimizer and state as they are now: `hold_checkpoint`, then `write_checkpoint`."""
+    return write_checkpoint(folder, hold_checkpoint(model, optimizer, state))
 
 
 def load_checkpoint(folder: Path, model: nn.Module) -> dict[str, Any]:
@@ -94,17 +130,27 @@ def load_optimizer(folder: Path, model: nn.Module, optimizer: torch.optim.Optimi
         optimizer.state[parameter][key] = placed
 
 
+def check_tensors(folder: Path) -> None:
+    """Raise ProbeError unless both files of tensors are there and whole, by their headers and sizes."""
+    for name in (MODEL, OPTIMIZER):
+        try:
+            with safe_open(folder / name, framework="pt"):
+                pass
+        except (OSError, SafetensorError) as error:
+            raise ProbeError(f"{folder / name} cannot be read: {error}.") from error
+
+
 def _optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
     return {
-        f"{name}/{key}": _plain(value)
+        f"{name}/{key}": _copy(value)
         for name, parameter in model.named_parameters()
         for key, value in optimizer.state.get(parameter, {}).items()
         if isinstance(value, torch.Tensor)
     }
 
 
-def _plain(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.detach().cpu().contiguous()
+def _copy(tensor: torch.Tensor) -> torch.Tensor:
+    return torch.empty(tensor.shape, dtype=tensor.dtype).copy_(tensor.detach())
 
 
 def _write_synced(path: Path, content: bytes) -> None:

@@ -71,9 +71,10 @@ def train(
 
 
 def resume(run: Run, config: TrainConfig, *, on_epoch: OnEpoch | None = None) -> Run:
-    """Go on with a run where its last checkpoint stands, dropping epochs recorded later; they are trained again.
+    """Go on with a run where its latest checkpoint stands: `last`, or one that is kept.
 
-    Continued on the same machine with as many threads, it ends bit-equal to a run that was never stopped.
+    Epochs recorded later are trained again; they are dropped once the first of them is. Continued on the same machine
+    with as many threads, it ends bit-equal to a run that was never stopped.
 
     Args:
         run: complete or not, but written by `train` and by nobody now.
@@ -93,7 +94,6 @@ def resume(run: Run, config: TrainConfig, *, on_epoch: OnEpoch | None = None) ->
         writer = _open(rank, lead=lambda world_size: RunWriter.resume(run.path, world_size=world_size))
         if rank is None or rank.rank == 0:
             writer.update_meta(run_meta(setup, writer.meta.get("command")))
-        writer.drop_epochs_after(start.epoch)
         return _train(setup, writer, on_epoch, rank, start)
 
 
@@ -198,6 +198,8 @@ def _train(setup: Setup, writer: RunWriter, on_epoch: OnEpoch | None, rank: Rank
         status = "complete"
     except (KeyboardInterrupt, SystemExit):
         status = "interrupted"
+        if recorder is not None:
+            recorder.save_last()
         raise
     finally:
         known = {} if recorder is None else recorder.totals()

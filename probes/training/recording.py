@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from probes.runs.layout import METRICS, epoch_name
+from probes.runs.layout import CHECKPOINTS, METRICS, epoch_name
 from probes.runs.probe_recording import record_probe
 from probes.runs.run import open_run
 from probes.runs.thumbnails import EVERY, choose_thumbnails, encode_png
 from probes.runs.writer import RunWriter, read_metrics
 from probes.trackers.distributed import Rank, add_up
 from probes.trackers.epoch_buffer import EpochBuffer
-from probes.training.checkpoint import save_checkpoint
+from probes.training.checkpoint import HeldCheckpoint, hold_checkpoint, write_checkpoint
 from probes.training.early_stopping import should_stop
 from probes.training.evaluation import SignalCollector, held_out_metrics, sweep
 from probes.training.group_metrics import group_metrics, training_groups
@@ -94,6 +94,8 @@ class Recorder:
         self._swept = SignalCollector(self._buffer)
         self._online = SignalCollector(self._online_buffer)
         self._last_saved = -np.inf
+        self._unsaved: HeldCheckpoint | None = None  # the epoch recorded last, where checkpoints/last is older
+        self._resumes_after: int | None = start.epoch
         self._rank = rank
         self._leads = rank is None or rank.rank == 0
         self._validation = _recorded_accuracies(writer, start.epoch) if self._leads else []
@@ -137,6 +139,7 @@ class Recorder:
 
     def record_end(self) -> None:
         """Write what could not be chosen before: thumbnails of a large set, or of images that are read from disk."""
+        self._drop_later()
         if self._leads and self._has_images and self._late_images:
             with self.clock("writing_s"):
                 count = len(self._setup.examples)
@@ -144,6 +147,12 @@ class Recorder:
                 images, chosen = self._setup.dataset.train.images, choose_thumbnails(count, scores).tolist()
                 image_of = images if callable(images) else images.__getitem__
                 self._writer.write_thumbnails({example: encode_png(image_of(example)) for example in chosen})
+
+    def save_last(self) -> None:
+        """Write the epoch recorded last as checkpoints/last, unless it stands there: training stops before its end."""
+        if self._unsaved is not None:
+            write_checkpoint(self.folder / CHECKPOINTS / "last", self._unsaved)
+            self._unsaved = None
 
     def totals(self) -> dict[str, Any]:
         """What `RunWriter.finish` is told."""
@@ -171,20 +180,28 @@ class Recorder:
         Returns:
             The accuracies of EpochProgress, by name; those of held-out examples on rank 0 alone.
         """
+        self._drop_later()
         rows = self._measure_held_out(epoch) if self._leads else []
         held_out = {row["group"]: row["accuracy"] for row in rows}
         self.stopped = self._should_stop(epoch, held_out)
         columns = self._record_signals(epoch)
         if self._config.log:
             self.metrics = [*self._training_metrics(columns), *rows]
+        accuracies = self._training_accuracies(columns)  # the ranks meet: all have written the epoch
         if self._leads:
             self._record_probes(epoch, step)
             self._save_checkpoints(epoch, step)
         return {
-            **self._training_accuracies(columns),
+            **accuracies,
             "validation_accuracy": held_out.get("validation"),
             "test_accuracy": held_out.get("test"),
         }
+
+    def _drop_later(self) -> None:
+        """Drop what a resumed run recorded after its checkpoint, once there is something to put in its place."""
+        if self._resumes_after is not None:
+            self._writer.drop_epochs_after(self._resumes_after)
+            self._resumes_after = None
 
     def _training_accuracies(self, columns: dict[str, np.ndarray]) -> dict[str, float | None]:
         """Shares predicted as given, over what all ranks saw."""
@@ -260,17 +277,25 @@ class Recorder:
                 )
 
     def _save_checkpoints(self, epoch: int, step: int) -> None:
-        folder, asked = self.folder / "checkpoints", self._config.checkpoint_at
+        """Write what is due; where checkpoints/last is not, hold a copy for `save_last`.
+
+        The copy is as large as a checkpoint (weights, buffers and optimizer state: twice the weights with momentum,
+        three times with Adam) and twice that for a moment; made in 0.7 ms for 300,000 weights and 18 ms for 11
+        million, ResNet-18's, on a CPU of 2 cores.
+        """
+        folder, asked = self.folder / CHECKPOINTS, self._config.checkpoint_at
         now = time.monotonic()
         with self.clock("checkpoints_s"):
+            held = self._hold(epoch, step)
             if epoch in asked or (self.stopped and self._config.epochs in asked):
-                for file in self._save(folder / epoch_name(epoch), epoch, step):
+                for file in write_checkpoint(folder / epoch_name(epoch), held):
                     self._writer.add_checksum(file)
+            self._unsaved = held  # an epoch is done when all of it is written
             if self._is_last(epoch) or now - self._last_saved >= _LAST_EVERY_S:
-                self._save(folder / "last", epoch, step)
+                self.save_last()
                 self._last_saved = now
 
-    def _save(self, folder: Path, epoch: int, step: int) -> list[Path]:
+    def _hold(self, epoch: int, step: int) -> HeldCheckpoint:
         state = {
             "epoch": epoch,
             "step": step,
@@ -279,7 +304,7 @@ class Recorder:
             "timings": dict(self.clock.seconds),
             "config": asdict(self._config),
         }
-        return save_checkpoint(folder, self._setup.model, self._optimizer, state)
+        return hold_checkpoint(self._setup.model, self._optimizer, state)
 
     @property
     def _learning_rate(self) -> float:

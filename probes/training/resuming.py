@@ -14,7 +14,7 @@ from torch import nn
 from probes.errors import ConfigError, ProbeError
 from probes.runs.layout import CHECKPOINTS
 from probes.runs.run import Run
-from probes.training.checkpoint import STATE, load_checkpoint, load_optimizer
+from probes.training.checkpoint import STATE, check_tensors, load_checkpoint, load_optimizer
 from probes.training.config import TrainConfig
 from probes.training.setup import Setup
 
@@ -73,17 +73,29 @@ def is_finished(run: Run, config: TrainConfig) -> bool:
 
 
 def last_checkpoint(run_folder: Path) -> Start:
-    """Where a run can be taken up: its `checkpoints/last`; a fresh start where there is none yet.
+    """Where a run can be taken up: the latest of `checkpoints/last` and those by epoch; a fresh start if there is none.
 
     Raises:
-        ProbeError: the checkpoint cannot be read.
+        ProbeError: there are checkpoints, and none can be read.
     """
-    folder = run_folder / CHECKPOINTS / "last"
-    if not folder.exists():
-        return Start()
+    checkpoints = run_folder / CHECKPOINTS
+    folders = [folder for folder in (checkpoints / "last", *sorted(checkpoints.glob("epoch-*"))) if folder.is_dir()]
+    starts, errors = [], []
+    for folder in folders:
+        try:
+            starts.append(_start_at(folder))
+        except ProbeError as error:
+            errors.append(error)
+    if errors and not starts:
+        raise errors[0]
+    return max(starts, key=lambda start: start.epoch, default=Start())  # of equals the first, which is `last`
+
+
+def _start_at(folder: Path) -> Start:
+    """Where a checkpoint stands, if all of it is there."""
     try:
         state = json.loads((folder / STATE).read_text(encoding="utf-8"))
-        return Start(
+        start = Start(
             epoch=int(state["epoch"]),
             step=int(state["step"]),
             nonfinite_visits=int(state.get("nonfinite_visits") or 0),
@@ -92,6 +104,8 @@ def last_checkpoint(run_folder: Path) -> Start:
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ProbeError(f"{folder} is not a checkpoint that can be resumed: {error!r}.") from error
+    check_tensors(folder)
+    return start
 
 
 def restore(start: Start, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:

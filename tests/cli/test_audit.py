@@ -64,7 +64,8 @@ def test_an_audit_in_the_way_is_not_replaced(in_folder, refused):
     (in_folder / "taken").mkdir(exist_ok=True)
     (in_folder / "taken/audit.json").write_text("{}")
 
-    assert "already holds an audit" in refused("audit", "blobs.csv", "--out", "taken")
+    message = refused("audit", "blobs.csv", "--out", "taken")
+    assert message == "taken already holds an audit. Choose another --out, or add --overwrite to replace it."
 
 
 @pytest.mark.parametrize(

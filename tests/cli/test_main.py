@@ -24,6 +24,13 @@ def test_help_names_every_command(probe):
         assert f"\n  {command} " in answer.stdout
 
 
+def test_the_documentation_has_a_row_for_every_command():
+    rows = (ROOT / "docs/command-line.md").read_text().partition("RUN is a run folder")[0].splitlines()
+
+    for command in COMMANDS:
+        assert any(row.startswith((f"| `probe {command} ", f"| `probe {command}`")) for row in rows), command
+
+
 def test_no_command_shows_the_help(probe):
     assert probe().stdout == probe("--help").stdout
 

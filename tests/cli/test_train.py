@@ -226,7 +226,55 @@ def test_a_signal_ends_the_run_and_keeps_its_epochs(number, code, word):
     assert run.scores()["visits"].eq(run.num_epochs).all()
 
 
+@pytest.mark.parametrize(
+    ("words", "note"),
+    [
+        (("--model", "cnn", "--width", "64"), "--width has no effect on --model cnn."),
+        (("--optimizer", "adam", "--momentum", "0.5"), "--momentum has no effect on --optimizer adam."),
+        (("--noise-kind", "pair"), "--noise-kind has no effect on a run without --noise."),
+    ],
+)
+def test_an_option_that_changes_nothing_is_named(probe, words, note):
+    short = ("--epochs", "1", "--subset", "100", "--probe", "none", "--dry-run")
+
+    assert probe("train", *words, *short).stderr.splitlines() == [f"Note: {note}"]
+    assert probe("train", *words, *short, "--quiet").stderr == ""
+
+
+def test_options_that_count_are_not_named(probe):
+    words = ("--width", "8", "--momentum", "0.5", "--noise", "0.2", "--noise-kind", "pair", "--subset", "100")
+
+    assert probe("train", *words, "--epochs", "1", "--probe", "none", "--dry-run").stderr == ""
+
+
+@pytest.mark.parametrize("quiet", [(), ("--quiet",)])
+def test_a_run_in_which_nothing_could_be_recorded_fails_and_says_so_once(probe, quiet):
+    answer = probe("train", *QUICK, "--subset", "100", "--noise", "0.4", "--lr", "1e30", "--out", "one", *quiet)
+
+    assert (answer.exit_code, answer.stdout) == (1, "one\n")
+    last = "Error: one: the network's outputs were not finite, nothing could be recorded. Try a lower --lr."
+    assert answer.stderr.splitlines()[-1] == last
+    assert open_run("one").status == "complete"
+
+
 # Resuming, and several seeds
+
+
+def test_stopped_before_a_new_epoch_it_says_how_many_are_kept(probe, monkeypatch):
+    probe("train", *QUICK, "--out", "runs/short", "--quiet")
+
+    def stop(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("probes.training.loop.train_epoch", stop)
+        answer = probe("train", "--resume", "runs/short", "--epochs", "3")
+
+    count = open_run("runs/short").num_epochs
+    assert answer.exit_code == 130
+    assert answer.stderr.splitlines()[-1] == (
+        f"Interrupted before a new epoch: all {count} epochs are kept. Go on with: probe train --resume runs/short"
+    )
 
 
 def test_a_stopped_run_says_how_to_go_on_and_goes_on(probe):

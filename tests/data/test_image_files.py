@@ -24,6 +24,21 @@ def test_floats_up_to_one_are_scaled(tmp_path):
     assert np.array_equal(read_pixels(str(tmp_path / "a.tif"), GREY), np.round(values * 255))
 
 
+def test_floats_of_sixteen_bits_are_scaled_not_clipped(tmp_path):
+    values = np.linspace(0, 65535, 24, dtype=np.float32).reshape(4, 6)
+    Image.fromarray(values).save(tmp_path / "float.tiff")
+
+    assert np.array_equal(read_pixels(str(tmp_path / "float.tiff"), GREY), np.round(values / 257))
+
+
+@pytest.mark.parametrize("value", [70000, np.nan])
+def test_floats_of_no_known_range_are_named(tmp_path, value):
+    Image.fromarray(np.full((4, 6), value, dtype=np.float32)).save(tmp_path / "float.tiff")
+
+    with pytest.raises(UnreadableImageError, match="float.tiff: values up to (70000|nan), where 8 or 16 bits"):
+        read_pixels(str(tmp_path / "float.tiff"), GREY)
+
+
 def test_palettes_give_their_colours(tmp_path):
     picture = Image.new("P", (6, 4), 1)
     picture.putpalette([0, 0, 0, 200, 100, 50])

@@ -214,6 +214,16 @@ def test_labels_of_bytes_that_are_not_utf8_are_printable(saved):
     assert data.classes == ["caf\\xe9", "tea"]
 
 
+def test_infinite_features_are_called_so(saved):
+    x = RANDOM.random((N, 3))
+    x[1, 1], x[2, 1] = np.nan, np.inf
+
+    data = load_dataset(saved(X=x, y=Y))
+
+    assert data.notes == ["2 values of X are missing or infinite: each became the mean of its feature."]
+    assert data.train.inputs.isfinite().all()
+
+
 def test_a_feature_without_any_value_is_named(saved):
     rows = RANDOM.random((N, 3))
     rows[:, 1] = np.nan
@@ -223,7 +233,7 @@ def test_a_feature_without_any_value_is_named(saved):
 
     assert data.notes == [
         "1 feature of X has no value and became 0: 1.",
-        "1 values of X are missing: each became the mean of its feature.",
+        "1 value of X is missing: it became the mean of its feature.",
     ]
     assert (data.train.inputs[:, 1] == 0).all()
 

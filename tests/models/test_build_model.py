@@ -101,6 +101,8 @@ def own_models(tmp_path, monkeypatch):
         "    return torch.nn.Linear(4, 2)\n"
         "def fails():\n"
         "    raise KeyError('no such layer')\n"
+        "def leaves():\n"
+        "    raise SystemExit(3)\n"
         "number = 3\n"
     )
     monkeypatch.chdir(tmp_path)
@@ -121,6 +123,7 @@ def test_a_users_callable_gets_what_it_asks_for(own_models):
         ("liner", "unknown model of own_models 'liner'. Did you mean 'linear'"),
         ("number", "own_models:number is not a model"),
         ("fails", "cannot be built: KeyError"),
+        ("leaves", "cannot be built: SystemExit: 3"),
         ("two_logits", r"must make 3 logits per example, \(2, 3\), got \(2, 2\)"),
     ],
 )
@@ -139,3 +142,20 @@ def test_an_input_the_network_cannot_take_is_one_line():
         build_model("alexnet", input_shape=(4,), num_classes=3, width=5, depth=1, seed=0)
     with pytest.raises(ConfigError, match=r"cannot take examples of shape \(3, 8, 8\)"):
         build_model("squeezenet1_1", input_shape=(3, 8, 8), num_classes=3, width=5, depth=1, seed=0)
+
+
+def test_a_vision_transformer_takes_square_images_that_its_patches_divide():
+    options = {"num_classes": 3, "width": 5, "depth": 1, "seed": 0}
+
+    assert build_model("vit_b_32", input_shape=(1, 64, 64), **options)(torch.zeros(2, 1, 64, 64)).shape == (2, 3)
+    for shape in ((3, 30, 30), (3, 32, 64)):
+        with pytest.raises(ConfigError, match=r"cannot take examples of shape .*Wrong image height! Expected 224"):
+            build_model("vit_b_32", input_shape=shape, **options)
+
+
+def test_a_users_module_that_exits_is_one_line(tmp_path, monkeypatch):
+    (tmp_path / "leaving_models.py").write_text("import sys\nsys.exit(4)\n")
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(ConfigError, match="cannot import 'leaving_models', .*: SystemExit: 4"):
+        build_model("leaving_models:net", input_shape=(4,), num_classes=3, width=5, depth=1, seed=0)

@@ -15,9 +15,8 @@ from safetensors.torch import load_file
 
 from probes.data import load_dataset
 from probes.models import build_model
-from probes.training import TrainConfig, load_checkpoint, train
+from probes.training import TrainConfig, load_checkpoint, recording, train
 from probes.training.loop import epoch_order
-from probes.training.recording import Recorder
 
 SMALL = {"noise": 0.4, "epochs": 3, "width": 32}
 
@@ -165,8 +164,10 @@ def test_the_momentum_kept_is_that_of_the_step_made(tmp_path):
 
 def test_the_last_checkpoint_is_replaced_at_most_every_ten_seconds(tmp_path, monkeypatch):
     saved = []
-    save = Recorder._save
-    monkeypatch.setattr(Recorder, "_save", lambda self, folder, *at: saved.append(at[0]) or save(self, folder, *at))
+    write = recording.write_checkpoint
+    monkeypatch.setattr(
+        recording, "write_checkpoint", lambda folder, held: saved.append(held.state["epoch"]) or write(folder, held)
+    )
     seconds = iter([0.0, 4.0, 9.0, 10.0, 12.0, 21.0])
     clock = SimpleNamespace(monotonic=lambda: next(seconds), perf_counter=time.perf_counter)
     monkeypatch.setattr("probes.training.recording.time", clock)

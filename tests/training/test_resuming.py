@@ -15,7 +15,9 @@ from safetensors.torch import load_file
 
 from probes import open_run
 from probes.errors import ConfigError, ProbeError
-from probes.training import TrainConfig, is_finished, resume, resumed_config, train
+from probes.training import TrainConfig, is_finished, loop, resume, resumed_config, train
+from probes.training.distributed import shared_batches
+from probes.training.resuming import last_checkpoint
 
 ROOT = Path(__file__).parents[2]
 SMALL = {"noise": 0.4, "epochs": 4, "width": 16, "subset": 300, "checkpoint_epochs": (), "probe": "none"}
@@ -31,6 +33,22 @@ def stopped_after(epoch, config, folder):
     with pytest.raises(KeyboardInterrupt):
         train(config, folder, on_epoch=stop)
     return open_run(folder)
+
+
+def killed_after(epoch, config, folder):
+    """A run that ended without a word once an epoch was recorded: nothing in memory is written any more."""
+
+    def fail(progress):
+        if progress.epoch == epoch:
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        train(config, folder, on_epoch=fail)
+    return open_run(folder)
+
+
+def epoch_of_last(run):
+    return json.loads((run.path / "checkpoints/last/state.json").read_text())["epoch"]
 
 
 def weights(run):
@@ -70,10 +88,10 @@ def test_going_on_is_bit_equal_to_never_having_stopped(options, tmp_path):
 
 def test_epochs_recorded_after_the_checkpoint_are_dropped_and_trained_again(tmp_path):
     """checkpoints/last is written every ten seconds: here only before training, while three epochs are recorded."""
-    config = TrainConfig(**{**SMALL, "checkpoint_epochs": (0, 3)})
+    config = TrainConfig(**SMALL)
     whole = train(config, tmp_path / "whole")
-    part = stopped_after(3, config, tmp_path / "part")
-    assert json.loads((part.path / "checkpoints/last/state.json").read_text())["epoch"] == 0
+    part = killed_after(3, config, tmp_path / "part")
+    assert (epoch_of_last(part), part.num_epochs) == (0, 3)
     with open(part.path / "epochs.jsonl", "a") as file:
         file.write('{"epoch": 3, "gro')  # torn by the kill
 
@@ -82,6 +100,90 @@ def test_epochs_recorded_after_the_checkpoint_are_dropped_and_trained_again(tmp_
     assert_same(whole, resumed)
     done = subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=part.path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"dropout": 0.2, "batch_norm": True},
+        {"optimizer": "adamw", "lr": 1e-3, "dropout": 0.2},
+    ],
+    ids=["sgd", "adamw"],
+)
+def test_an_interrupt_keeps_every_epoch_wherever_it_comes(options, tmp_path, monkeypatch):
+    """Twice in a row: once inside an epoch, then between two; the last checkpoint is written only then."""
+    config = TrainConfig(**{**SMALL, **options})
+    whole = train(config, tmp_path / "whole")
+    steps = iter(range(1000))
+
+    def some_batches(*args, **kwargs):
+        for batch in shared_batches(*args, **kwargs):
+            if next(steps) == 12:  # of five an epoch: inside the third
+                raise KeyboardInterrupt
+            yield batch
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "shared_batches", some_batches)
+        with pytest.raises(KeyboardInterrupt):
+            train(config, tmp_path / "part")
+    part = open_run(tmp_path / "part")
+    assert (part.status, part.num_epochs, epoch_of_last(part)) == ("interrupted", 2, 2)
+    trained = []
+
+    def stop(progress):
+        trained.append(progress.epoch)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        resume(part, resumed_config(part, {}), on_epoch=stop)
+    part = open_run(tmp_path / "part")
+    assert (trained, part.num_epochs, epoch_of_last(part)) == ([3], 3, 3)
+
+    assert_same(whole, resume(part, resumed_config(part, {})))
+
+
+def test_going_on_starts_at_a_kept_checkpoint_that_is_later_than_the_last(tmp_path):
+    config = TrainConfig(**{**SMALL, "checkpoint_epochs": (1, 2)})
+    whole = train(config, tmp_path / "whole")
+    part = killed_after(3, config, tmp_path / "part")
+    assert epoch_of_last(part) == 0
+    trained = []
+
+    resumed = resume(part, resumed_config(part, {}), on_epoch=lambda progress: trained.append(progress.epoch))
+
+    assert trained == [3, 4]
+    assert_same(whole, resumed)
+
+
+def test_a_kept_checkpoint_without_its_optimizer_is_passed_over(tmp_path):
+    config = TrainConfig(**{**SMALL, "checkpoint_epochs": (1, 2)})
+    whole = train(config, tmp_path / "whole")
+    part = killed_after(3, config, tmp_path / "part")
+    (part.path / "checkpoints/epoch-00002/optimizer.safetensors").unlink()
+
+    assert last_checkpoint(part.path).epoch == 1
+    assert_same(whole, resume(part, resumed_config(part, {})))
+
+
+@pytest.mark.parametrize("kept", [(), (1,)])
+def test_going_on_and_stopping_at_once_loses_no_epoch(kept, tmp_path, monkeypatch):
+    """Even where the checkpoint lies before what is recorded: nothing is dropped until there is something instead."""
+    config = TrainConfig(**{**SMALL, "checkpoint_epochs": kept})
+    whole = train(config, tmp_path / "whole")
+    part = killed_after(3, config, tmp_path / "part")
+
+    def stop(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    for _ in range(2):
+        with monkeypatch.context() as patched:
+            patched.setattr(loop, "shared_batches", stop)
+            with pytest.raises(KeyboardInterrupt):
+                resume(part, resumed_config(part, {}))
+        part = open_run(part.path)
+        assert (part.status, part.num_epochs) == ("interrupted", 3)
+
+    assert_same(whole, resume(part, resumed_config(part, {})))
 
 
 def test_a_run_killed_before_its_first_checkpoint_starts_again(tmp_path):
