@@ -24,6 +24,7 @@ __all__ = ["KeyEpochs", "RunView"]
 
 INPUT_KINDS = ("shuffled_pixels", "random_pixels", "gaussian")
 MOST_POINTS = 1500  # of a line over the epochs
+NEAR_CHANCE = 0.1  # of the way from the accuracy of guessing to 1
 CACHE_VALUES = 60_000_000  # values held by the cache of epochs: 240 MB, all of 200,000 examples x 30 epochs
 
 
@@ -208,6 +209,18 @@ class RunView:
                 found[number] = float((prediction[seen] == self.true[seen]).mean())
         return np.array(list(found), dtype=np.int64), np.array(list(found.values()), dtype=np.float64)
 
+    @cached_property
+    def unlearned(self) -> str:
+        """That what is not answered as labelled may be the network's own errors, by its validation accuracy; or ""."""
+        epochs, shares = self.curve("validation")
+        trained = shares[epochs > 0]
+        if not len(trained):
+            return ""
+        chance = 1 / max(len(self.run.classes or ()), 1)
+        if chance < 1 and trained.max() < chance + NEAR_CHANCE * (1 - chance):
+            return "the network has hardly learned anything yet"
+        return "the network was still learning at the end" if self.key.peak == self.last_epoch else ""
+
     # epochs ------------------------------------------------------------------------------------------------------
 
     @cached_property
@@ -305,6 +318,7 @@ class RunView:
                 unanswered=self.no_answers,
                 not_finite=self.not_finite,
                 finished=self.finished,
+                unlearned=self.unlearned,
                 words=self.words,
             )
         )

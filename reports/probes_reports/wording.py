@@ -186,6 +186,7 @@ class Facts:
     `num_noisy` is None where the true labels are unknown; `estimated_noise_rate` then says how much looks wrong.
     `not_finite` says that the logits were not, from the first epoch on, None where some were.
     `unanswered` says why answers cannot be compared with labels, None where they can.
+    `unlearned` says why the network's own errors may be most of that estimate, "" where they need not be.
     `finished` is False for a run that is still going, was interrupted or failed.
     """
 
@@ -201,6 +202,7 @@ class Facts:
     unanswered: str | None = None
     not_finite: str | None = None
     finished: bool = True
+    unlearned: str = ""
     words: Words = LABELS
 
 
@@ -248,6 +250,8 @@ def _undecidable(facts: Facts) -> Prose | None:
     if facts.num_noisy is None:
         rate = facts.estimated_noise_rate
         estimate = "" if rate is None or math.isnan(rate) else f"; an estimated {percent(rate)} look wrong"
+        if estimate and facts.unlearned:
+            estimate += f", but {facts.unlearned}: many of these may be its own errors"
         return prose(f"The true labels are unknown{estimate}.")
     if facts.unanswered is not None:
         return prose(facts.unanswered)

@@ -94,7 +94,7 @@ def _perhaps(view: RunView, flags: Flags) -> tuple[Clause, ...]:
         " That is the mean noise probability: a mixture of two groups finds two even where nothing is wrong."
         if view.key.peak is None
         else f" That counts what the network did not answer as labelled at epoch {count(view.key.peak)}, the best on "
-        "validation, its own errors included."
+        f"validation, its own errors included{': ' + view.unlearned if view.unlearned else ''}."
     )
     return (Clause(f"{estimate}."), muted(counts + unchecked))
 

@@ -45,6 +45,7 @@ class HeroFacts:
     found_share: float | None
     found_auroc: float | None
     estimated_noise_rate: float | None
+    unlearned: str
     unforgettable: float | None
 
 
@@ -89,6 +90,7 @@ def hero_facts(view: RunView) -> HeroFacts:
         found_share=_found_share(view),
         found_auroc=detection.get("auroc"),
         estimated_noise_rate=summary["estimated_noise_rate"],
+        unlearned=view.unlearned,
         unforgettable=_unforgettable(view),
     )
 
@@ -298,7 +300,8 @@ def _memorized_tile(facts: HeroFacts) -> Tile:
     name = f"{facts.words.noisy.capitalize()} memorized"
     if facts.num_noisy is None:
         value = prose(percent(facts.estimated_noise_rate))
-        return Tile("Labels that look wrong", value, "estimated; the model's own errors count too", "noisy")
+        note = f"estimated; {facts.unlearned or 'the model’s own errors count too'}"
+        return Tile("Labels that look wrong", value, note, "noisy")
     if facts.num_noisy == 0:
         return Tile(
             facts.words.noisy.capitalize(),
