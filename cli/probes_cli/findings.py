@@ -3,31 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from probes_cli.output import decimal, percent
 
-__all__ = ["findings", "never_finite"]
+__all__ = ["counted", "findings", "never_finite"]
 
 TELLS_APART = 0.6  # an AUROC below this is not worth the word "finds"; 0.5 is chance
 
 
-def findings(summary: Mapping[str, Any]) -> list[str]:
+def findings(summary: Mapping[str, Any], *, wrong: int | None = None) -> list[str]:
     """Sentences, each about something the run knows; what is unknown is left out or said to be unknown.
 
     Args:
         summary: of `Run.summary()`.
+        wrong: how many of the noisy examples have a wrong label, the others a replaced input; None: all of them.
     """
+    noise = Noise.of(summary["num_noisy"] or 0, wrong)
     if never_finite(summary):
         return ["The network's outputs were not finite, nothing could be recorded: try a lower --lr."]
     parts = [
-        _sentence([_learning(summary), _memorizing(summary)]),
+        _sentence([_learning(summary), _memorizing(summary, noise)]),
         _sentence([_before_memorizing(summary)]),
         _sentence([_test_accuracy(summary)]),
-        _sentence([_detection(summary)]),
+        _sentence([_detection(summary, noise)]),
         _sentence([_nonfinite(summary)]),
     ]
     return [part for part in parts if part]
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What the noisy examples are called: once with their numbers where they are of both sorts, then without."""
+
+    told: str
+    name: str
+    others: str
+
+    @classmethod
+    def of(cls, noisy: int, wrong: int | None) -> Noise:
+        """The words for so many noisy examples, so many of them with a wrong label."""
+        if wrong is None or wrong == noisy:
+            return cls("wrong labels", "wrong labels", "right ones")
+        if wrong == 0:
+            return cls("replaced inputs", "replaced inputs", "the others")
+        return cls(f"noisy examples ({counted(wrong, noisy)})", "noisy examples", "clean ones")
+
+
+def counted(wrong: int, noisy: int) -> str:
+    """ "72 wrong labels, 80 replaced inputs"; only one of them where there is no other."""
+    replaced = noisy - wrong
+    labels = f"{wrong:,} wrong label{'' if wrong == 1 else 's'}" if wrong else ""
+    inputs = f"{replaced:,} replaced input{'' if replaced == 1 else 's'}" if replaced else ""
+    return ", ".join(part for part in (labels, inputs) if part)
 
 
 def _learning(summary: Mapping[str, Any]) -> str | None:
@@ -40,20 +69,20 @@ def _learning(summary: Mapping[str, Any]) -> str | None:
     return f"clean examples not learned within {_epochs(summary)} ({percent(share)} predicted as given {_end(summary)})"
 
 
-def _memorizing(summary: Mapping[str, Any]) -> str | None:
-    """By which epoch the wrong labels were memorized, or how far that went."""
+def _memorizing(summary: Mapping[str, Any], noise: Noise) -> str | None:
+    """By which epoch the noise was memorized, or how far that went."""
     if summary["num_noisy"] is None:
         return "which labels are wrong is not known"
     if summary["num_noisy"] == 0:
         return "no wrong labels"
     if summary["noisy_memorized_epoch"] is not None:
-        return f"wrong labels memorized by epoch {summary['noisy_memorized_epoch']}"
+        return f"{noise.told} memorized by epoch {summary['noisy_memorized_epoch']}"
     share = summary["final_noisy_accuracy"]
     if share is None:
         return None
     half = summary["noisy_half_memorized_epoch"]
     reached = f"half of them by epoch {half}, " if half is not None else ""
-    return f"wrong labels not memorized within {_epochs(summary)} ({reached}{percent(share)} {_end(summary)})"
+    return f"{noise.told} not memorized within {_epochs(summary)} ({reached}{percent(share)} {_end(summary)})"
 
 
 def _test_accuracy(summary: Mapping[str, Any]) -> str | None:
@@ -77,13 +106,13 @@ def _before_memorizing(summary: Mapping[str, Any]) -> str | None:
     return f"at most {percent(share)} of the wrong labels were answered with their true label, at epoch {epoch}"
 
 
-def _detection(summary: Mapping[str, Any]) -> str | None:
+def _detection(summary: Mapping[str, Any], noise: Noise) -> str | None:
     auroc = summary["detection"]["mean_loss"]["auroc"]
     if auroc is None:
         return None
     if auroc < TELLS_APART:
-        return f"mean loss does not tell wrong labels from right ones (AUROC {decimal(auroc)})"
-    return f"mean loss finds the wrong labels with AUROC {decimal(auroc)}"
+        return f"mean loss does not tell {noise.name} from {noise.others} (AUROC {decimal(auroc)})"
+    return f"mean loss finds the {noise.name} with AUROC {decimal(auroc)}"
 
 
 def never_finite(summary: Mapping[str, Any]) -> bool:

@@ -23,8 +23,8 @@ class Display(Protocol):
     def say(self, message: str) -> None:
         """Lines that stay."""
 
-    def show(self, progress: EpochProgress) -> None:
-        """What is known after an epoch."""
+    def show(self, progress: EpochProgress, *, clean: str = "clean") -> None:
+        """What is known after an epoch; `clean` names the examples that are not known to be noisy."""
 
 
 class NoDisplay:
@@ -33,7 +33,7 @@ class NoDisplay:
     def say(self, message: str) -> None:
         pass
 
-    def show(self, progress: EpochProgress) -> None:
+    def show(self, progress: EpochProgress, *, clean: str = "clean") -> None:
         pass
 
 
@@ -52,10 +52,10 @@ class PlainDisplay:
     def say(self, message: str) -> None:
         say(message)
 
-    def show(self, progress: EpochProgress) -> None:
+    def show(self, progress: EpochProgress, *, clean: str = "clean") -> None:
         if progress.epoch in self._shown:
             place = str(progress.epoch).rjust(len(str(progress.epochs)))
-            say(f"epoch {place} of {progress.epochs}: {_accuracies(progress)}{_left(progress)}")
+            say(f"epoch {place} of {progress.epochs}: {_accuracies(progress, clean)}{_left(progress)}")
 
 
 class LiveDisplay:
@@ -73,9 +73,12 @@ class LiveDisplay:
     def say(self, message: str) -> None:
         self._bar.console.print(message, markup=False, soft_wrap=True)
 
-    def show(self, progress: EpochProgress) -> None:
+    def show(self, progress: EpochProgress, *, clean: str = "clean") -> None:
         self._bar.update(
-            self._task, completed=progress.epoch, accuracies=_accuracies(progress), left=_left(progress).lstrip(", ")
+            self._task,
+            completed=progress.epoch,
+            accuracies=_accuracies(progress, clean),
+            left=_left(progress).lstrip(", "),
         )
 
 
@@ -107,9 +110,9 @@ def display(epochs: int, *, quiet: bool) -> Iterator[Display]:
         yield LiveDisplay(bar, epochs)
 
 
-def _accuracies(progress: EpochProgress) -> str:
+def _accuracies(progress: EpochProgress, clean: str) -> str:
     shown = (
-        ("clean", progress.clean_accuracy),
+        (clean, progress.clean_accuracy),
         ("noisy", progress.noisy_accuracy),
         ("test", progress.test_accuracy),
     )

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from probes.data.noise_kinds import INPUT_KINDS
 from probes.errors import ProbeError, RunExistsError
 from probes.trackers.distributed import launched_rank
 from probes.training import LOGGERS, MEASURES, OPTIMIZERS, SCHEDULES, TrainConfig
 from probes_cli.exits import interrupt_code, speechless_rank
-from probes_cli.findings import findings, never_finite
+from probes_cli.findings import counted, findings, never_finite
 from probes_cli.options import EPOCH_LIST, SEEDS, SectionedCommand, option
 from probes_cli.output import columns, duration, echo_json, percent, say, size, visible
 from probes_cli.progress import Display, NoDisplay, display
@@ -227,8 +228,9 @@ def _answer(runs: list[Run], quiet: bool, silent: bool, as_json: bool, *, severa
     summaries = [run.summary() if as_json or not quiet else {} for run in runs]
     if not quiet:
         for run, summary in zip(runs, summaries, strict=True):
-            found = [] if never_finite(summary) else findings(summary)  # that is said last, as an error
-            say("\n".join([*found, f"See it: probe report {shlex.quote(str(run.path))}"]))
+            # that nothing was finite is said last, as an error
+            told = [] if never_finite(summary) else findings(summary, wrong=_wrong_labels(run))
+            say("\n".join([*told, f"See it: probe report {shlex.quote(str(run.path))}"]))
     if as_json:
         echo_json(summaries if several else summaries[0])
         return
@@ -313,14 +315,17 @@ class _Follower:
         self.display: Display = NoDisplay()
         self.last: EpochProgress | None = None
         self.resumed: Run | None = None
+        self._clean = "clean"
 
     def __call__(self, progress: EpochProgress) -> None:
         if self.last is None:
             from probes import open_run
 
-            self.display.say("\n".join(_introduction(open_run(progress.folder))))
+            run = open_run(progress.folder)
+            self._clean = "train" if run.noisy is None else "clean"  # without the truth nothing is known to be clean
+            self.display.say("\n".join(_introduction(run)))
         self.last = progress
-        self.display.show(progress)
+        self.display.show(progress, clean=self._clean)
 
     def stopped(self, code: int) -> str:
         """What to say of a run that was stopped."""
@@ -347,7 +352,7 @@ def _introduction(run: Run) -> list[str]:
     return [
         f"Training {model['description']} ({model['parameters']:,} parameters) on {dataset['name']}: {sizes} examples.",
         *notes,
-        f"Noise: {_noise(run.meta['corruption'])}.",
+        f"Noise: {_noise(run.meta['corruption'])}{_known_wrong(run)}.",
         f"Recording every example ({run.measure}) at each of {epochs:,} epochs in {folder}",
     ]
 
@@ -379,6 +384,34 @@ def _sizes(splits: dict[str, int]) -> str:
 
 def _noise(rates: dict[str, Any]) -> str:
     if not rates["requested"]:
-        return "none: every label is as it came"
+        return "none added: every label is as it came"
     requested, drawn, realised = (percent(rates[name]) for name in ("requested", "drawn", "realised"))
-    return f"{rates['kind']}, {requested} asked for, {drawn} drawn, {realised} of the labels wrong"
+    replaced = _replaced_share(rates)
+    changed = [f"{realised} of the labels wrong"]
+    if replaced:
+        wrong = rates["realised"] - replaced
+        changed = [f"{percent(wrong)} of the labels wrong"] if wrong > 1e-9 else []
+        changed += [f"{percent(replaced)} of the inputs replaced"]
+    return ", ".join([rates["kind"], f"{requested} asked for", f"{drawn} drawn", *changed])
+
+
+def _replaced_share(rates: dict[str, Any]) -> float:
+    """The share of the examples whose input was replaced, the label kept."""
+    kinds = rates.get("kinds") or {rates["kind"]: rates}
+    return sum(float(one["drawn"]) for kind, one in kinds.items() if kind in INPUT_KINDS)
+
+
+def _known_wrong(run: Run) -> str:
+    """How many labels that came are known to be wrong, where no noise was added to them; "" where none is known."""
+    wrong = _wrong_labels(run)
+    if run.meta["corruption"]["requested"] or not wrong:
+        return ""
+    return f", and {counted(wrong, wrong)} among the {run.num_examples:,} came with the data"
+
+
+def _wrong_labels(run: Run) -> int | None:
+    """How many given labels are known not to be the true ones; None where none is known to be right or wrong."""
+    given, true = run.given_labels, run.true_labels
+    if given is None or true is None:
+        return None
+    return int(((given != true) & (given >= 0) & (true >= 0)).sum())

@@ -15,7 +15,7 @@ import pandas as pd
 from probes_reports.figures.epoch_axis import Guide
 from probes_reports.palette import LIGHT
 from probes_reports.thumbnails import Ink, ink_of, inverted
-from probes_reports.wording import LABELS, REPLACED_INPUTS, Facts, Verdict, Words, verdict
+from probes_reports.wording import LABELS, MIXED, REPLACED_INPUTS, Facts, Verdict, Words, verdict
 
 if TYPE_CHECKING:
     from probes.runs.run import Run
@@ -24,6 +24,7 @@ __all__ = ["KeyEpochs", "RunView"]
 
 INPUT_KINDS = ("shuffled_pixels", "random_pixels", "gaussian")
 MOST_POINTS = 1500  # of a line over the epochs
+NEAR_CHANCE = 0.1  # of the way from the accuracy of guessing to 1
 CACHE_VALUES = 60_000_000  # values held by the cache of epochs: 240 MB, all of 200,000 examples x 30 epochs
 
 
@@ -174,10 +175,51 @@ class RunView:
 
     @cached_property
     def words(self) -> Words:
-        """What the noisy group is called: labels, or inputs where only inputs were replaced."""
-        if self.num_noisy and self.true is not None and not self.differs_any:
+        """What the noisy group is called: labels, inputs where only inputs were replaced, examples where both are."""
+        if not self.num_noisy or self.true is None:
+            return LABELS
+        if not self.differs_any:
             return REPLACED_INPUTS
-        return LABELS
+        return MIXED if self.num_replaced else LABELS
+
+    @cached_property
+    def num_wrong(self) -> int:
+        """Number of given labels that are known not to be the true one."""
+        return 0 if self.differs is None else int(self.differs.sum())
+
+    @cached_property
+    def num_replaced(self) -> int:
+        """Number of noisy examples with their true label: their inputs were replaced."""
+        if self.noisy is None or self.true is None or self.differs is None:
+            return 0
+        return int((self.noisy & (self.true >= 0) & ~self.differs).sum())
+
+    @cached_property
+    def hidden_curve(self) -> tuple[np.ndarray, np.ndarray]:
+        """Epochs and the share of the wrong labels that are answered with the true one; both maybe empty."""
+        if not self.differs_any or self.differs is None or self.true is None:
+            return np.zeros(0, dtype=np.int64), np.zeros(0)
+        if self.words is not MIXED:
+            return self.curve("train/noisy", "true_label_accuracy")
+        found = {}
+        for number in self.epoch_numbers:
+            prediction = self.epoch(number)["prediction"]
+            seen = self.differs & (prediction >= 0)
+            if seen.any():
+                found[number] = float((prediction[seen] == self.true[seen]).mean())
+        return np.array(list(found), dtype=np.int64), np.array(list(found.values()), dtype=np.float64)
+
+    @cached_property
+    def unlearned(self) -> str:
+        """That what is not answered as labelled may be the network's own errors, by its validation accuracy; or ""."""
+        epochs, shares = self.curve("validation")
+        trained = shares[epochs > 0]
+        if not len(trained):
+            return ""
+        chance = 1 / max(len(self.run.classes or ()), 1)
+        if chance < 1 and trained.max() < chance + NEAR_CHANCE * (1 - chance):
+            return "the network has hardly learned anything yet"
+        return "the network was still learning at the end" if self.key.peak == self.last_epoch else ""
 
     # epochs ------------------------------------------------------------------------------------------------------
 
@@ -222,7 +264,13 @@ class RunView:
 
     def drawn_curve(self, group: str, column: str = "accuracy") -> tuple[np.ndarray, np.ndarray]:
         """`curve` with at most MOST_POINTS points, dense where the axis is; key epochs stay."""
-        epochs, values = self.curve(group, column)
+        return self._thinned(*self.curve(group, column))
+
+    def drawn_hidden_curve(self) -> tuple[np.ndarray, np.ndarray]:
+        """`hidden_curve`, thinned in the same way."""
+        return self._thinned(*self.hidden_curve)
+
+    def _thinned(self, epochs: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if len(epochs) <= MOST_POINTS:
             return epochs, values
         wanted = np.unique(np.expm1(np.linspace(0, np.log1p(epochs[-1]), MOST_POINTS)).round().astype(np.int64))
@@ -235,9 +283,11 @@ class RunView:
         """A group's value at an epoch; None where it is not known."""
         if epoch is None:
             return None
-        epochs, values = self.curve(group, column)
-        found = values[epochs == epoch]
-        return float(found[0]) if len(found) else None
+        return _value(*self.curve(group, column), epoch)
+
+    def hidden_at(self, epoch: int | None) -> float | None:
+        """The value of `hidden_curve` at an epoch; None where it is not known."""
+        return None if epoch is None else _value(*self.hidden_curve, epoch)
 
     def guides(self) -> list[Guide]:
         """The key epochs, the most important first, for `figures.epoch_axis.guide_lines` and `guide_labels`."""
@@ -268,6 +318,7 @@ class RunView:
                 unanswered=self.no_answers,
                 not_finite=self.not_finite,
                 finished=self.finished,
+                unlearned=self.unlearned,
                 words=self.words,
             )
         )
@@ -329,3 +380,8 @@ class RunView:
     @cached_property
     def _ink(self) -> Ink:
         return ink_of(list(self.run.images(range(min(self.num_examples, 64))).values()))
+
+
+def _value(epochs: np.ndarray, values: np.ndarray, epoch: int) -> float | None:
+    found = values[epochs == epoch]
+    return float(found[0]) if len(found) else None

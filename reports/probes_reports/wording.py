@@ -8,6 +8,7 @@ from typing import Literal
 
 __all__ = [
     "LABELS",
+    "MIXED",
     "REPLACED_INPUTS",
     "Clause",
     "Facts",
@@ -144,10 +145,38 @@ class Words:
     noisy_one: str  # "a wrong label"
     made: str  # "492 of the 1,400 labels were made wrong"
     thing: str  # what is counted: "labels"
+    all_noisy: str  # where there is no clean group
+    others: str  # those they are told from: "right ones"
+    as_given: str  # "wrong labels, answered with the wrong one"
 
 
-LABELS = Words(noisy="wrong labels", noisy_one="wrong label", made="made wrong", thing="labels")
-REPLACED_INPUTS = Words(noisy="replaced inputs", noisy_one="replaced input", made="replaced", thing="inputs")
+LABELS = Words(
+    noisy="wrong labels",
+    noisy_one="wrong label",
+    made="made wrong",
+    thing="labels",
+    all_noisy="Every label is wrong",
+    others="right ones",
+    as_given="answered with the wrong one",
+)
+REPLACED_INPUTS = Words(
+    noisy="replaced inputs",
+    noisy_one="replaced input",
+    made="replaced",
+    thing="inputs",
+    all_noisy="All inputs are replaced",
+    others="the others",
+    as_given="answered as labelled",
+)
+MIXED = Words(  # some labels are wrong, and some inputs with the right label were replaced
+    noisy="noisy examples",
+    noisy_one="noisy example",
+    made="made noisy",
+    thing="examples",
+    all_noisy="Every example is noisy",
+    others="clean ones",
+    as_given="answered as labelled",
+)
 
 
 @dataclass(frozen=True)
@@ -157,6 +186,7 @@ class Facts:
     `num_noisy` is None where the true labels are unknown; `estimated_noise_rate` then says how much looks wrong.
     `not_finite` says that the logits were not, from the first epoch on, None where some were.
     `unanswered` says why answers cannot be compared with labels, None where they can.
+    `unlearned` says why the network's own errors may be most of that estimate, "" where they need not be.
     `finished` is False for a run that is still going, was interrupted or failed.
     """
 
@@ -172,6 +202,7 @@ class Facts:
     unanswered: str | None = None
     not_finite: str | None = None
     finished: bool = True
+    unlearned: str = ""
     words: Words = LABELS
 
 
@@ -219,14 +250,15 @@ def _undecidable(facts: Facts) -> Prose | None:
     if facts.num_noisy is None:
         rate = facts.estimated_noise_rate
         estimate = "" if rate is None or math.isnan(rate) else f"; an estimated {percent(rate)} look wrong"
+        if estimate and facts.unlearned:
+            estimate += f", but {facts.unlearned}: many of these may be its own errors"
         return prose(f"The true labels are unknown{estimate}.")
     if facts.unanswered is not None:
         return prose(facts.unanswered)
     if facts.num_noisy == 0:
         return prose(f"Every {facts.words.thing[:-1]} is as it came: ", clean(_clean_learned(facts) + "."))
     if facts.num_noisy == facts.num_examples:
-        start = "Every label is wrong" if facts.words is LABELS else f"All {facts.words.thing} are replaced"
-        return prose(f"{start}, there is no clean group: ", noisy(_memorized(facts) + "."))
+        return prose(f"{facts.words.all_noisy}, there is no clean group: ", noisy(_memorized(facts) + "."))
     return None
 
 

@@ -113,3 +113,13 @@ def test_a_run_that_goes_on_is_told_so_far():
 
     assert "62.0 % so far" in lines[0]
     assert "76.0 % so far" in lines[2]
+
+
+def test_replaced_inputs_are_not_called_wrong_labels():
+    mixed = findings({**FULL, "num_noisy": 152}, wrong=72)
+    replaced = findings({**FULL, "num_noisy": 400, "noisy_true_label_peak": None}, wrong=0)
+
+    assert mixed[0].endswith("noisy examples (72 wrong labels, 80 replaced inputs) memorized by epoch 29.")
+    assert mixed[-1] == "Mean loss finds the noisy examples with AUROC 0.990."
+    assert replaced[0].endswith("replaced inputs memorized by epoch 29.")
+    assert "wrong label" not in " ".join(replaced)

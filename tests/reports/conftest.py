@@ -101,3 +101,52 @@ def browser():
             pytest.skip(f"no Chromium to draw the page with: {str(error).splitlines()[0]}")
         yield opened
         opened.close()
+
+
+MIXED_KINDS = np.array(["uniform_all"] * 8 + ["gaussian"] * 6 + ["random_pixels"] * 4 + [""] * 22)
+MIXED_RATES = {
+    "kind": "uniform_all+gaussian+random_pixels",
+    "requested": 0.45,
+    "drawn": 0.45,
+    "realised": 0.4,
+    "kinds": {
+        "uniform_all": {"requested": 0.2, "drawn": 0.2, "realised": 0.15},
+        "gaussian": {"requested": 0.15, "drawn": 0.15, "realised": 0.15},
+        "random_pixels": {"requested": 0.1, "drawn": 0.1, "realised": 0.1},
+    },
+}
+
+
+def _write_mixed(folder, *, wrong=None, kinds=MIXED_KINDS, rates=MIXED_RATES):
+    """Six epochs: at first all but the replaced inputs are answered with the true label, in the end as given."""
+    size = len(kinds)
+    true = np.arange(size) % K
+    replaced = np.isin(kinds, ["gaussian", "random_pixels"])
+    wrong = np.arange(size) < 6 if wrong is None else wrong  # two of the eight redrawn got their own label back
+    given = np.where(wrong, (true + 1) % K, true)
+    noisy = wrong | replaced
+    meta = {"config": {"seed": 0}, "dataset": {"name": "toy", "classes": list("abcd")}, "corruption": rates}
+    writer = RunWriter.create(folder, num_examples=size, measure="sweep", meta=meta)
+    writer.write_examples(
+        {"given_label": given, "true_label": true, "noisy": noisy, "corruption": kinds.astype(str).tolist()}
+    )
+    for epoch in range(1, 7):
+        early = np.where(replaced, (true + 2) % K, true)
+        answer = np.where(np.arange(size) % 5 < epoch - 1, given, early)
+        logits = np.random.default_rng(epoch).normal(0, 0.1, (size, K)).astype(np.float32)
+        logits[np.arange(size), answer] += 3
+        found = signals(logits, given)
+        columns = {name: getattr(found, name) for name in found._fields}
+        writer.write_epoch(epoch, {"example": np.arange(size), "visits": np.ones(size, np.int32), **columns})
+        writer.append_metrics(
+            [{"epoch": epoch, "group": g, "examples": 9, "accuracy": 0.5, "true_label_accuracy": 0.5, "loss": 1.0}
+             for g in ("validation", "test")]
+        )  # fmt: skip
+    writer.finish("complete")
+    return open_run(writer.path)
+
+
+@pytest.fixture(scope="session")
+def write_mixed():
+    """Write a run of 40 examples: 8 labels redrawn, 6 of them wrong, and 10 other inputs replaced, of two kinds."""
+    return _write_mixed

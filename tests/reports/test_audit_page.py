@@ -317,6 +317,20 @@ def test_space_unfolds_features_and_takes_no_decision_back(table, browser):
     page.close()
 
 
+@pytest.mark.parametrize(("key", "told"), [("a", "1 wrong, 0 right"), ("r", "0 wrong, 1 right")])
+def test_the_first_key_decides_the_first_card(folder, browser, key, told):
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.goto(probes_reports.build(folder).as_uri())
+    page.keyboard.press(key)
+
+    first = page.locator(".candidate").first
+    assert first.get_attribute("data-decision") == {"a": "accept", "r": "reject"}[key]
+    assert page.locator("#review-counter").inner_text().endswith(told)
+    page.keyboard.press(key)  # the next card has the keyboard now
+    assert page.locator(".candidate[data-decision]").count() == 2
+    page.close()
+
+
 def test_no_flags_still_show_the_most_suspicious(write):
     folder = write(flagged=[], estimate={"errors": 0.1, "low": 0.0, "high": 3.0, "share": 0.0025})
     view = AuditView(folder)

@@ -15,6 +15,7 @@ from probes.runs.writer import RunWriter
 from probes_reports.assembly import POLICY
 from probes_reports.building import comparison_file
 from probes_reports.comparison import examples as examples_section
+from probes_reports.comparison import groups
 from probes_reports.comparison.answer import answer, lede, tiles
 from probes_reports.comparison.change import Change, paired_change, points, unpaired_change
 from probes_reports.comparison.compared import read_runs
@@ -489,3 +490,16 @@ def test_a_damaged_file_is_one_clear_error_and_can_be_skipped(write, before):
         read_runs([before, damaged])
     with pytest.warns(ProbeWarning, match="skipped .*damaged"):
         assert len(read_runs([before, damaged], skip_bad=True)) == 1
+
+
+def row(name, difference, error):
+    return groups.GroupRow(name, "clean", (f"{name} examples,", "as given"), (11, 11), (0.5, 0.5 + difference),
+                           (None, Change(difference, error)), paired=True)  # fmt: skip
+
+
+def test_a_larger_change_that_tells_nothing_is_not_denied(cleaned):
+    told = plain_text(groups._answer(cleaned, {"end": [row("few", 0.273, 0.141), row("many", -0.167, 0.03)]}))
+    alone = plain_text(groups._answer(cleaned, {"end": [row("many", -0.167, 0.03)]}))
+
+    assert told.startswith("The largest change of a training group beyond two standard errors is in the end: many")
+    assert alone.startswith("The largest change of a training group is in the end: many")

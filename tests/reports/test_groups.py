@@ -29,7 +29,7 @@ def test_replaced_inputs_have_their_own_words():
     everything = view([1, 1, 1], REPLACED_INPUTS)
 
     assert [group.name for group in groups(everything)] == ["replaced inputs"]
-    assert missing_group(everything, groups(everything)) == " Every input is replaced, so there is no clean group."
+    assert missing_group(everything, groups(everything)) == " All inputs are replaced, so there is no clean group."
 
 
 def test_unknown_truth_is_one_group_of_everything():

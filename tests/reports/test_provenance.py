@@ -63,7 +63,8 @@ def full(tmp_path):
 def test_everything_that_is_recorded_is_said(full):
     assert entries(full) == {
         "Data": "digits, 8 × 8 pixels, 2 classes; 4 train, 197 validation, 200 test; split seed 0",
-        "Label noise": "redrawn from all classes: 50.0% requested, 2 drawn (50.0%); 1 of 4 wrong (25.0%); noise seed 1",
+        "Label noise": "redrawn from all classes (uniform_all): 50.0% requested, 2 drawn (50.0%); "
+        "1 of 4 wrong (25.0%); noise seed 1",
         "Model": "MLP 64-512-10, 38,666 parameters; init seed 2",
         "Training": "SGD, learning rate 0.05, momentum 0.9, batch 64, 120 epochs; "
         "6.5 s on one CPU thread; order seed 3",
@@ -110,7 +111,7 @@ def test_replaced_inputs_are_not_called_label_noise(tmp_path):
 
     found = entries(write_run(tmp_path / "run", labels=labels))
 
-    assert found["Replaced inputs"] == "gaussian: 1 drawn (25.0%); 1 of 4 replaced (25.0%)"
+    assert found["Replaced inputs"] == "noise instead of the input (gaussian): 1 drawn (25.0%); 1 of 4 replaced (25.0%)"
     assert "Label noise" not in found
 
 

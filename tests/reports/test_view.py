@@ -3,6 +3,7 @@
 import numpy as np
 
 from probes_reports.view import RunView
+from probes_reports.wording import plain_text
 
 
 def test_a_sample_keeps_each_groups_share(small_run):
@@ -45,3 +46,16 @@ def test_images_are_left_out_where_they_are_not_wanted(small_run):
     assert RunView(small_run, images=False).images([0, 1]) == {}
     assert RunView(small_run).images([1])[1].startswith("data:image/png;base64,")
     assert RunView(small_run).images_are_ink
+
+
+def test_a_net_that_has_not_learned_is_said_beside_the_estimate(make_run):
+    learned = RunView(make_run(truth=False))  # best at epoch 3 of 12
+    short = RunView(make_run(truth=False, epochs=2))  # best at the last epoch
+    guessing = RunView(make_run(truth=False))
+    low = guessing.epochs["group"] == "validation"
+    guessing.epochs = guessing.epochs.assign(accuracy=guessing.epochs["accuracy"].mask(low, 0.3))  # chance is 0.25
+
+    assert learned.unlearned == ""
+    assert short.unlearned == "the network was still learning at the end"
+    assert guessing.unlearned == "the network has hardly learned anything yet"
+    assert "still learning at the end" in plain_text(short.verdict.sentence)

@@ -102,6 +102,12 @@ CASES = {
         "Cannot tell",
         "The true labels are unknown; an estimated 36.4% look wrong.",
     ),
+    "truth unknown, nothing learned": (
+        {"num_noisy": None, "unlearned": "the network was still learning at the end"},
+        "Cannot tell",
+        "The true labels are unknown; an estimated 36.4% look wrong, but the network was still learning at the end: "
+        "many of these may be its own errors.",
+    ),
     "truth unknown, no estimate": (
         {"num_noisy": None, "estimated_noise_rate": None},
         "Cannot tell",

@@ -304,7 +304,7 @@ def _change(change: Change | None) -> Prose:
 
 
 def _answer(runs: Sequence[Compared], moments: Mapping[str, Sequence[GroupRow]]) -> Prose:
-    """The largest change of any training group, from the first run to any other, at either moment."""
+    """The largest change of any training group that tells, from the first run to any other, at either moment."""
     found = [
         (change, row, runs[at], name)
         for name, rows in moments.items()
@@ -321,12 +321,14 @@ def _answer(runs: Sequence[Compared], moments: Mapping[str, Sequence[GroupRow]])
             muted(" Every change lies within two standard errors."),
         )
     change, row, run, name = max(telling, key=lambda entry: abs(entry[0].difference))
+    widest = max(abs(entry[0].difference) for entry in found)
+    beyond = " beyond two standard errors" if widest > abs(change.difference) else ""
     verb = "more often" if change.difference > 0 else "less often"
     by = points(abs(change.difference)).lstrip("+")
     first, *rest = row.label
     return prose(
-        f"The largest change is {MOMENTS[name][0].lower()}{MOMENTS[name][1:]}: {first}, answered {' '.join(rest)} "
-        f"{verb} in {run.letter} than in {runs[0].letter}, by {by} points.",
+        f"The largest change of a training group{beyond} is {MOMENTS[name][0].lower()}{MOMENTS[name][1:]}: "
+        f"{first}, answered {' '.join(rest)} {verb} in {run.letter} than in {runs[0].letter}, by {by} points.",
         muted(_counted(row)),
     )
 

@@ -16,9 +16,18 @@ from probes_reports.figures.groups import FILL, TEXT
 from probes_reports.figures.log_ticks import log_ticks
 from probes_reports.palette import LIGHT, fade
 
-__all__ = ["Line", "Scale", "Size", "epoch_lines"]
+__all__ = ["SERIES", "Line", "Scale", "Size", "epoch_lines"]
 
-Tone = Literal["clean", "noisy", "all", "test", "highlight", "floor"]
+Tone = Literal[
+    "clean", "noisy", "all", "test", "highlight", "floor", "series_1", "series_2", "series_3", "series_4", "series_5"
+]
+SERIES: tuple[Tone, ...] = (
+    "series_1",
+    "series_2",
+    "series_3",
+    "series_4",
+    "series_5",
+)  # for what is none of the groups
 Size = Literal["wide", "half", "narrow", "narrow_half"]
 STYLES: dict[Tone, tuple[dict[str, Any], str]] = {  # the line, and the colour of its name
     "clean": ({"color": FILL["clean"], "width": 2.6}, TEXT["clean"]),
@@ -27,6 +36,7 @@ STYLES: dict[Tone, tuple[dict[str, Any], str]] = {  # the line, and the colour o
     "test": ({"color": LIGHT.ink, "width": 1.5}, LIGHT.ink),
     "highlight": ({"color": LIGHT.highlight, "width": 2.6}, LIGHT.highlight_text),
     "floor": ({"color": LIGHT.ink_3, "width": 2, "dash": "dot"}, LIGHT.ink_3),
+    **{name: ({"color": getattr(LIGHT, name), "width": 2.2}, getattr(LIGHT, name)) for name in SERIES},
 }
 QUANTILES = ("quantile_05", "quantile_25", "quantile_75", "quantile_95")  # of a ribbon, in the CSV
 MOST_DOTS = 40  # measurements that are marked by a dot each

@@ -62,6 +62,7 @@ from probes_reports.sections import (
     finding,
     forgetting,
     gradients,
+    kinds,
     learning,
     loss,
     provenance,
@@ -76,6 +77,7 @@ __all__ = ["HERO", "SECTIONS", "builder", "figure_names"]
 
 HERO = learning
 SECTIONS: dict[str, ModuleType] = {
+    "kinds": kinds,
     "fate": fate,
     "when": when,
     "forgetting": forgetting,

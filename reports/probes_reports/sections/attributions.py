@@ -131,7 +131,7 @@ def _panel(view: RunView) -> Panel | Absent:
         )
     if not view.with_images:
         return _absent("Attribution maps trace the images, which this page leaves out (--no-images).")
-    if view.num_noisy and view.words.thing != "labels":
+    if view.num_noisy and not view.differs_any:
         return _absent(
             "Only inputs were replaced: no label is wrong, so there are no two labels to set against each other."
         )

@@ -20,7 +20,7 @@ from probes_reports.figures.example_strips import (
 from probes_reports.sections.examples_ranking import ranking
 from probes_reports.sections.section import Absent, Block, Data, Heading, Key, Part, Section, Swatch
 from probes_reports.view import RunView
-from probes_reports.wording import Prose, count, muted, number, part_of, prose
+from probes_reports.wording import MIXED, Prose, count, muted, number, part_of, prose
 
 __all__ = ["FIGURES", "Card", "build"]
 
@@ -342,6 +342,8 @@ def _once_true(view: RunView, inspected: np.ndarray) -> Prose:
     whom = (
         f"{count(answered)} of these" if 0 < answered < len(wrong) else "all of these" if answered else "none of these"
     )
+    if view.words is MIXED:
+        whom = f"{part_of(answered, len(wrong))} that have a wrong label"
     if len(inspected) == 1:
         return prose(
             muted(
@@ -367,7 +369,7 @@ def _plain_answer(view: RunView, losses: np.ndarray, inspected: int) -> Prose:
     if not view.num_noisy:
         every = f" Every {view.words.thing[:-1]} is as it came: what has a high loss here is hard, not wrong."
     else:
-        every = " Every label is wrong." if view.words.thing == "labels" else " All inputs are replaced."
+        every = f" {view.words.all_noisy}."
     return prose(start, middle, muted(every))
 
 

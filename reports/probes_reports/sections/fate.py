@@ -124,11 +124,7 @@ def _swatches(view: RunView, blocks: list[Block]) -> tuple[Swatch, ...]:
     shown = {int(answer) for block in blocks for answer in np.unique(block.answers)}
     words = view.words
     as_labelled = "answered as labelled" if view.noisy is None else "clean, answered right"
-    memorized = (
-        f"{words.noisy_one}, answered with the wrong one"
-        if words.thing == "labels"
-        else f"{words.noisy_one}, answered as labelled"
-    )
+    memorized = f"{words.noisy_one}, {words.as_given}"
     names = {
         AS_LABELLED: Swatch(as_labelled, "clean"),
         TRUE: Swatch("wrong label, answered with the true one", "true_area"),

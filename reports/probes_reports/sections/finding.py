@@ -50,7 +50,7 @@ from probes_reports.sections.section import (
     Table,
 )
 from probes_reports.view import RunView
-from probes_reports.wording import LABELS, auroc, count, muted, percent, prose, strong
+from probes_reports.wording import auroc, count, muted, percent, prose, strong
 
 __all__ = ["FIGURES", "build"]
 
@@ -223,7 +223,7 @@ def _flag_parts(view: RunView, flags: Flags) -> tuple[Part, ...]:
     rows = _shown(flags)
     if not rows:
         return (heading, *captions)
-    noisy_label = "truly wrong" if view.words is LABELS else "truly replaced"
+    noisy_label = f"truly {view.words.made.split()[-1]}"
     plot = Plot(
         key="flags",
         wide=flags_by_class(rows, noisy_label=noisy_label),

@@ -9,7 +9,6 @@ from probes_reports.sections.finding_facts import Curves, Flags, Rank
 from probes_reports.sections.section import Caption
 from probes_reports.view import RunView
 from probes_reports.wording import (
-    LABELS,
     Clause,
     Prose,
     auroc,
@@ -47,7 +46,7 @@ def answer_found(view: RunView, curves: Curves, ranks: list[Rank]) -> Prose:
         return prose("Nothing could be ranked: no score is known for both groups.")
     so_far = view.verdict.so_far
     epochs = "one epoch" if view.last_epoch == 1 else f"{count(view.last_epoch)} epochs"
-    over = f"{view.words.noisy} above {_others(view)}"
+    over = f"{view.words.noisy} above {view.words.others}"
     reached = np.flatnonzero(curves.aurocs["mean_loss"] >= FOUND)
     if len(reached):
         epoch, value = int(curves.ends[reached[0]]), float(curves.aurocs["mean_loss"][reached[0]])
@@ -76,9 +75,8 @@ def answer_undefined(view: RunView, flags: Flags) -> Prose:
             f"{so_far}There is nothing to find: every {things[:-1]} is as it came.",
             muted(f" A mixture of two groups still flags {flagged}: it always finds two."),
         )
-    whole = "Every label is wrong" if view.words is LABELS else f"All {things} are replaced"
     return prose(
-        f"{so_far}{whole}, so there is nothing to tell them from.",
+        f"{so_far}{view.words.all_noisy}, so there is nothing to tell them from.",
         muted(f" A mixture of two groups flags {flagged}."),
     )
 
@@ -96,7 +94,7 @@ def _perhaps(view: RunView, flags: Flags) -> tuple[Clause, ...]:
         " That is the mean noise probability: a mixture of two groups finds two even where nothing is wrong."
         if view.key.peak is None
         else f" That counts what the network did not answer as labelled at epoch {count(view.key.peak)}, the best on "
-        "validation, its own errors included."
+        f"validation, its own errors included{': ' + view.unlearned if view.unlearned else ''}."
     )
     return (Clause(f"{estimate}."), muted(counts + unchecked))
 
@@ -228,10 +226,6 @@ def definition(*, measurable: bool) -> tuple[Prose, ...]:
         *(prose(strong(_begin(s.label)), f": {s.formula}. {_begin(s.source)}.") for s in scores),
         mixture,
     )
-
-
-def _others(view: RunView) -> str:
-    return "right ones" if view.words is LABELS else "the others"
 
 
 def _is_early(view: RunView, epoch: int) -> bool:

@@ -56,6 +56,5 @@ def missing_group(view: RunView, shown: Sequence[Group]) -> str:
     if roles == ["clean"]:
         return " This run has no wrong labels, so there is no second group."
     if roles == ["noisy"]:
-        every = "Every label is wrong" if view.words.thing == "labels" else "Every input is replaced"
-        return f" {every}, so there is no clean group."
+        return f" {view.words.all_noisy}, so there is no clean group."
     return ""

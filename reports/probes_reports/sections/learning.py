@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from probes_reports.figures.learning import Band, Curve, Mark, learning_curves
-from probes_reports.sections.learning_words import Tile, header_facts, hero_facts, lede, tiles
+from probes_reports.sections.learning_words import Tile, header_facts, hero_facts, lede, noisy_group, tiles
 from probes_reports.sections.section import Key, Part, Plot, Section, Swatch
 from probes_reports.view import RunView
-from probes_reports.wording import Clause, Prose, muted, noisy, prose, strong, true
+from probes_reports.wording import LABELS, Clause, Prose, Words, muted, noisy, prose, strong, true
 
 __all__ = ["FIGURES", "Hero", "build"]
 
@@ -74,9 +74,9 @@ def _curves(view: RunView) -> list[Curve]:
         Curve("test", "test set", *view.drawn_curve("test"), ("<b>test set</b>",), ("<b>test</b>",)),
         Curve(
             "true",
-            f"{words.noisy}, answered with the true one",
-            *view.drawn_curve("train/noisy", "true_label_accuracy"),
-            (f"<b>{words.noisy},</b>", "answered with the", "<b>true</b> label instead"),
+            "wrong labels, answered with the true one",
+            *view.drawn_hidden_curve(),
+            ("<b>wrong labels,</b>", "answered with the", "<b>true</b> label instead"),
             ("<b>true</b>", "label"),
         ),
         Curve(
@@ -84,14 +84,11 @@ def _curves(view: RunView) -> list[Curve]:
         ),
         Curve(
             "noisy",
-            f"{words.noisy}, answered with the wrong one",
+            f"{words.noisy}, {words.as_given}",
             *view.drawn_curve("train/noisy"),
-            (f"<b>{words.noisy},</b>", "answered with the", "<b>wrong</b> label"),
-            ("<b>wrong</b>", "label"),
+            *_noisy_label(words),
         ),
     ]
-    if view.words.thing != "labels":
-        named = [curve for curve in named if curve.role != "true"]
     if view.noisy is None:
         as_given = ("<b>training examples</b>", "answered as labelled")
         named.append(
@@ -104,6 +101,14 @@ def _curves(view: RunView) -> list[Curve]:
             )
         )
     return [curve for curve in named if len(curve.epochs)]
+
+
+def _noisy_label(words: Words) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The name of the noisy line, wide and narrow."""
+    if words is LABELS:
+        return ("<b>wrong labels,</b>", "answered with the", "<b>wrong</b> label"), ("<b>wrong</b>", "label")
+    first = words.noisy.split()[0]
+    return (f"<b>{words.noisy},</b>", "answered as labelled"), (f"<b>{first}</b>",)
 
 
 def _marks(view: RunView) -> list[Mark]:
@@ -161,10 +166,14 @@ def _caption(view: RunView) -> Prose:
     return prose(
         start,
         "Clean labels, and the true labels hidden behind the wrong ones, rise together: that is the pattern. ",
-        "Only later does the network turn to the wrong labels",
+        f"Only later does the network {_turns_to(view)}",
         ", and answers on new examples get worse. " if _test_fell(view) else ". ",
         spaced,
     )
+
+
+def _turns_to(view: RunView) -> str:
+    return "turn to the wrong labels" if view.words is LABELS else f"memorize the {view.words.noisy}"
 
 
 def _test_fell(view: RunView) -> bool:
@@ -190,11 +199,11 @@ def _how_to_read(view: RunView) -> tuple[Prose, ...]:
     hidden = prose(
         "The ",
         true("dashed line"),
-        " counts the same wrongly labelled examples, but asks whether the answer is their true label, which training "
+        " counts the wrongly labelled examples alone, and asks whether the answer is their true label, which training "
         "never showed. Where it is high, the network has learned what such examples look like and applies it even to "
         "examples that claim otherwise.",
     )
-    memorized = noisy(f"The {view.words.noisy}")
+    memorized = noisy(f"The {noisy_group(view)}")
     return (
         prose(*learned, " ", memorized, " follow no pattern, so the only way to answer with them is to memorize them."),
         *((hidden,) if view.differs_any else ()),

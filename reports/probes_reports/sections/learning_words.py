@@ -8,9 +8,9 @@ from typing import Any, Literal
 import numpy as np
 
 from probes_reports.view import KeyEpochs, RunView
-from probes_reports.wording import Prose, Words, auroc, count, muted, noisy, percent, prose, strong, true
+from probes_reports.wording import LABELS, MIXED, Prose, Words, auroc, count, muted, noisy, percent, prose, strong, true
 
-__all__ = ["HeroFacts", "Tile", "header_facts", "hero_facts", "lede", "tiles"]
+__all__ = ["HeroFacts", "Tile", "header_facts", "hero_facts", "lede", "noisy_group", "tiles"]
 
 TELLS_APART = 0.6  # AUROC below which a share found says little without that of chance
 
@@ -23,6 +23,8 @@ class HeroFacts:
     key: KeyEpochs
     num_examples: int
     num_noisy: int | None
+    num_wrong: int
+    num_replaced: int
     made: bool  # labels were corrupted on purpose, rather than known to be wrong
     labels_differ: bool
     not_finite: str | None
@@ -43,6 +45,7 @@ class HeroFacts:
     found_share: float | None
     found_auroc: float | None
     estimated_noise_rate: float | None
+    unlearned: str
     unforgettable: float | None
 
 
@@ -65,13 +68,15 @@ def hero_facts(view: RunView) -> HeroFacts:
         key=key,
         num_examples=view.num_examples,
         num_noisy=view.num_noisy,
+        num_wrong=view.num_wrong,
+        num_replaced=view.num_replaced,
         made=view.made_noisy,
         labels_differ=view.differs_any,
         not_finite=view.not_finite,
         end="in the end" if view.finished else "so far",
         going_on=view.run.status == "running",
         given_known=view.given is not None,
-        true_at_peak=view.at("train/noisy", key.peak, "true_label_accuracy"),
+        true_at_peak=view.hidden_at(key.peak),
         true_peak=summary["noisy_true_label_peak"],
         true_peak_epoch=summary["noisy_true_label_peak_epoch"],
         as_given_at_peak=view.at("train/all", key.peak),
@@ -85,6 +90,7 @@ def hero_facts(view: RunView) -> HeroFacts:
         found_share=_found_share(view),
         found_auroc=detection.get("auroc"),
         estimated_noise_rate=summary["estimated_noise_rate"],
+        unlearned=view.unlearned,
         unforgettable=_unforgettable(view),
     )
 
@@ -128,8 +134,20 @@ def _noise(view: RunView) -> str:
     share = percent(view.num_noisy / view.num_examples) if view.num_examples else "0%"
     if view.num_noisy == 0:
         return "every label as it came"
+    if view.words is MIXED:
+        wrong, replaced = (percent(size / view.num_examples) for size in (view.num_wrong, view.num_replaced))
+        return f"{wrong} of labels wrong, {replaced} of inputs replaced"
     asked = _asked(view.config)
-    return f"{asked}, {share} wrong" if view.words.thing == "labels" else f"{share} of inputs replaced"
+    return f"{asked}, {share} wrong" if view.words is LABELS else f"{share} of inputs replaced"
+
+
+def noisy_group(view: RunView) -> str:
+    """The noisy group, told apart where it is mixed: "noisy examples (72 wrong labels, 80 replaced inputs)"."""
+    if view.words is not MIXED:
+        return view.words.noisy
+    wrong = f"{count(view.num_wrong)} wrong label{'' if view.num_wrong == 1 else 's'}"
+    replaced = f"{count(view.num_replaced)} replaced input{'' if view.num_replaced == 1 else 's'}"
+    return f"{view.words.noisy} ({wrong}, {replaced})"
 
 
 def _asked(config: dict[str, Any]) -> str:
@@ -148,6 +166,14 @@ def _start(facts: HeroFacts) -> tuple[Any, ...]:
     if facts.num_noisy == 0:
         whole = f"{count(facts.num_examples)} {facts.words.thing}"
         return (f"Each of the {whole} is as it came: there is no noise to memorize. ",)
+    if facts.words is MIXED:
+        wrong, total = count(facts.num_wrong), count(facts.num_examples)
+        one = facts.num_replaced == 1
+        made = f"{count(facts.num_replaced)} other input{' was' if one else 's were'} replaced"
+        are = "was made" if facts.num_wrong == 1 else "were made"
+        if facts.made:
+            return ("Before training, ", noisy(f"{wrong} of the {total} labels {are} wrong and {made}"), ". ")
+        return (noisy(f"{wrong} of the {total} labels are known to be wrong, and {made}"), ". ")
     whole = f"{count(facts.num_noisy)} of the {count(facts.num_examples)} {facts.words.thing}"
     if facts.num_noisy == facts.num_examples:
         whole = f"all {count(facts.num_examples)} {facts.words.thing}"
@@ -162,14 +188,14 @@ def _middle(facts: HeroFacts) -> tuple[Any, ...]:
         if not (facts.num_noisy and facts.labels_differ) or facts.true_peak is None:
             return ()
         return (
-            f"At epoch {facts.true_peak_epoch:,} the network answered {percent(facts.true_peak)} of those examples, "
+            f"At epoch {facts.true_peak_epoch:,} the network answered {percent(facts.true_peak)} of {_those(facts)}, "
             "the most of any epoch, with their ",
             true("true label, which it was never shown"),
             ". ",
         )
     if facts.num_noisy and facts.true_at_peak is not None and facts.labels_differ:
         return (
-            f"At epoch {peak:,} the network answered {percent(facts.true_at_peak)} of those examples with their ",
+            f"At epoch {peak:,} the network answered {percent(facts.true_at_peak)} of {_those(facts)} with their ",
             true("true label, which it was never shown"),
             ". ",
         )
@@ -179,6 +205,10 @@ def _middle(facts: HeroFacts) -> tuple[Any, ...]:
         f"At epoch {peak:,}, the best on validation, the network answered {percent(facts.as_given_at_peak)} "
         "of the training examples as labelled. ",
     )
+
+
+def _those(facts: HeroFacts) -> str:
+    return "the wrongly labelled examples" if facts.words is MIXED else "those examples"
 
 
 def _end(facts: HeroFacts) -> tuple[Any, ...]:
@@ -202,9 +232,12 @@ def _fit(facts: HeroFacts) -> tuple[Any, ...]:
     share = facts.noisy_at_end if memorized is None else facts.noisy_at_memorized
     if share is None:
         return ()
-    what = f"of the {facts.words.noisy}" if facts.labels_differ else "of them as labelled"
-    verb = "repeated" if facts.labels_differ else "answered"
-    instead = " instead" if share > 0.5 and facts.true_at_peak is not None else ""
+    what, verb = f"of the {facts.words.noisy}", "repeated"
+    if facts.words is MIXED:
+        what, verb = f"of all {count(facts.num_noisy)} {facts.words.noisy} as labelled", "answered"
+    elif not facts.labels_differ:
+        what, verb = "of them as labelled", "answered"
+    instead = " instead" if share > 0.5 and facts.true_at_peak is not None and facts.words is not MIXED else ""
     who = "it" if _middle(facts) else "the network"
     return (f"By epoch {epoch:,} {who} {verb} {percent(share)} {what}{instead}",)
 
@@ -267,7 +300,8 @@ def _memorized_tile(facts: HeroFacts) -> Tile:
     name = f"{facts.words.noisy.capitalize()} memorized"
     if facts.num_noisy is None:
         value = prose(percent(facts.estimated_noise_rate))
-        return Tile("Labels that look wrong", value, "estimated; the model's own errors count too", "noisy")
+        note = f"estimated; {facts.unlearned or 'the model’s own errors count too'}"
+        return Tile("Labels that look wrong", value, note, "noisy")
     if facts.num_noisy == 0:
         return Tile(
             facts.words.noisy.capitalize(),

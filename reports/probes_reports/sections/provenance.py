@@ -6,19 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from probes_reports.sections.kinds_drawn import kind_name, kinds_drawn
 from probes_reports.sections.section import Absent, Block, Section
 from probes_reports.view import RunView
-from probes_reports.wording import LABELS, count, percent
+from probes_reports.wording import LABELS, MIXED, count, percent
 
 __all__ = ["FIGURES", "Entry", "Provenance", "build"]
 
 FIGURES: tuple[str, ...] = ()
 SMALL = 10_000  # examples below which the data is called small
-KINDS = {
-    "uniform_all": "redrawn from all classes",
-    "uniform_other": "moved to another class",
-    "pair": "moved to the next class",
-}
 MEASURES = {
     "sweep": "sweep: an evaluation pass over all training examples after each epoch",
     "online": "online: the forward passes that also train, while the weights move",
@@ -45,7 +41,7 @@ class Provenance:
 
 def build(view: RunView) -> Section | Absent:
     """The footer: three columns of term and value, then the command."""
-    noise = "Label noise" if view.words is LABELS else "Replaced inputs"
+    noise = "Label noise" if view.words is LABELS else "Noise" if view.words is MIXED else "Replaced inputs"
     entries = (
         Entry("Data", _data(view)),
         Entry(noise, _noise(view)),
@@ -97,30 +93,30 @@ def _data(view: RunView) -> str:
 def _noise(view: RunView) -> str:
     if view.num_noisy is None:
         return "unknown: no true labels were recorded"
-    drawn = _drawn(view)
+    drawn = kinds_drawn(view)
     if not drawn and not view.num_noisy:
         return "none"
-    thing = "wrong" if view.words is LABELS else "replaced"
-    changed = (
-        f"{count(view.num_noisy)} of {count(view.num_examples)} {thing} ({percent(view.num_noisy / view.num_examples)})"
-    )
+    share = percent(view.num_noisy / view.num_examples) if view.num_examples else "0%"
+    changed = f"{count(view.num_noisy)} of {count(view.num_examples)} {view.words.made.split()[-1]} ({share})"
+    if view.words is MIXED:
+        changed += f": {count(view.num_wrong)} wrong labels, {count(view.num_replaced)} replaced inputs"
     if not drawn:
         return f"{changed}; not made here, but known from the true labels"
-    requested = _part(view, "corruption").get("requested")
-    asked = "" if requested is None else f"{percent(float(requested))} requested, "
     kinds = [
-        f"{KINDS.get(kind, kind)}: {asked}{count(size)} drawn ({percent(size / view.num_examples)})"
+        f"{kind_name(kind)}: {_asked(view, kind, alone=len(drawn) == 1)}{count(size)} drawn "
+        f"({percent(size / view.num_examples)})"
         for kind, size in drawn.items()
     ]
     return _joined(*kinds, changed, _seed(view, "noise"))
 
 
-def _drawn(view: RunView) -> dict[str, int]:
-    """Examples drawn for each kind of corruption, the most frequent first."""
-    if "corruption" not in view.examples:
-        return {}
-    kinds = view.examples["corruption"].dropna()
-    return {str(kind): int(size) for kind, size in kinds[kinds != ""].value_counts().items()}
+def _asked(view: RunView, kind: str, *, alone: bool) -> str:
+    """The share that was requested of a kind, "" where the run does not say; of a single kind it is the total."""
+    corruption = _part(view, "corruption")
+    requested = ((corruption.get("kinds") or {}).get(kind) or {}).get("requested")
+    if requested is None and alone:
+        requested = corruption.get("requested")
+    return "" if requested is None else f"{percent(float(requested))} requested, "
 
 
 def _model(view: RunView) -> str:

@@ -21,11 +21,14 @@ HOLDS_TOO = {"gradient_norms": "self_influence"}  # whose frames hold what that 
 
 
 def gathered(view: RunView, sections: Sequence[Section | Absent]) -> list[Section | Absent]:
-    """The sections without those that wait for a probe; one line for all that was not measured stands below them."""
+    """The sections that have a place here; one line for all that was not measured stands below them.
+
+    Those that wait for a probe are left out, and absent ones without a title.
+    """
     kept: list[Section | Absent] = []
     line = unrecorded(view)
     for section in sections:
-        if isinstance(section, Absent) and section.probes:
+        if isinstance(section, Absent) and (section.probes or not section.title):
             continue
         if section.key == "examples" and line is not None:
             kept.append(line)

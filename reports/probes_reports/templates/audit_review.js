@@ -98,11 +98,17 @@
   const DECIDE = { a: "accept", r: "reject", x: null, " ": null };
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
-    const card = event.target.closest(".candidate");
+    let card = event.target.closest(".candidate");
     if (!card) {
-      if (event.key !== "j" && event.key !== "k") return;
-      event.preventDefault();
-      return go(Math.max(0, shown.findIndex((other) => other.tabIndex === 0)));
+      // before a card has the keyboard: j and k go to the one that would have it, a and r decide it
+      const here = Math.max(0, shown.findIndex((other) => other.tabIndex === 0));
+      const moves = event.key === "j" || event.key === "k";
+      if (!moves && (!DECIDE[event.key] || event.target.closest("a, button, summary"))) return;
+      if (moves || !shown.length) {
+        event.preventDefault();
+        return go(here);
+      }
+      card = shown[here];
     }
     const at = shown.indexOf(card);
     if (Object.hasOwn(MOVES, event.key)) go(at + MOVES[event.key]());
