@@ -12,7 +12,7 @@ from probes_reports.wording import plain_text
 
 def table(section):
     data = next(part for part in section.parts if isinstance(part, Data)).columns
-    pairs = zip(data["gradient_score"], data["trajectory_score"], strict=True)
+    pairs = zip(data["probe_score"], data["trajectory_score"], strict=True)
     return dict(zip(pairs, data["rank_correlation"], strict=True))
 
 
@@ -48,6 +48,33 @@ def test_examples_that_lack_a_score_are_left_out_of_its_pairs(view, write_scores
 
     assert found["vog", "mean_loss"] == pytest.approx(-1.0)
     assert found["input_grad", "mean_loss"] == pytest.approx(1.0)
+
+
+def test_the_caption_counts_the_examples_that_have_both_scores(view, write_scores):
+    loss = view.scores["mean_loss"].to_numpy()
+    section = build(write_scores(view, vog=np.where(np.arange(60) < 25, -loss, np.nan), input_grad=loss))
+
+    data = next(part for part in section.parts if isinstance(part, Data)).columns
+    assert dict(zip(data["probe_score"], data["examples"], strict=True)) == {"vog": 25, "input_grad": 60}
+    assert "over the training examples that have both scores, 25 to 60 of the 60," in plain_text(section.caption)
+
+
+def test_a_handful_of_examples_makes_no_headline(view, write_scores):
+    loss = view.scores["mean_loss"].to_numpy()
+    some = np.where(np.arange(60) < 2, loss, np.nan)
+    section = build(write_scores(view, gradient_norm=some, vog=np.random.default_rng(0).normal(size=60)))
+
+    assert "radient norm" not in plain_text(section.answer)
+    assert np.isnan(table(section)["gradient_norm", "mean_loss"])
+    assert "–: fewer than 20 examples have both scores." in plain_text(section.caption)
+
+
+def test_where_every_score_is_of_a_handful_one_line_says_so(view, write_scores):
+    loss = view.scores["mean_loss"].to_numpy()
+    section = build(write_scores(view, gradient_norm=np.where(np.arange(60) < 8, loss, np.nan)))
+
+    assert isinstance(section, Absent)
+    assert "measured on 8 of the 60 training examples: too few" in plain_text(section.reason)
 
 
 def test_the_answer_names_the_pairs_and_their_values(view, write_scores):
