@@ -316,6 +316,13 @@ def measured_later(view: RunView, examples: list[int], methods: tuple[str, ...],
     return RunView(open_run(run.path))
 
 
+def rows_of(section: Section, kind: str) -> list[str]:
+    """Names of the rows of a map; each has that map in every cell."""
+    rows = [row for row in grid(section).rows if kind in row.kinds]
+    assert all({found for found, _ in cell.maps} >= {kind} for row in rows for cell in row.cells)
+    return [row.name for row in rows]
+
+
 def options(section: Section) -> list[str]:
     return [value for value, _ in next(part for part in section.parts if isinstance(part, Chooser)).options]
 
@@ -329,14 +336,11 @@ def test_a_map_that_only_another_example_has_is_offered_and_its_example_drawn(tm
 
     assert options(section)[:5] == options(built(before))[:5]
     assert options(section)[5:] == ["product_given", "product_true", "grad_cam_given", "grad_cam_true"]
-    rows = {row.name: {kind for cell in row.cells for kind, _ in cell.maps} for row in grid(section).rows}
-    assert list(rows) == ["example 5", "example 4", "example 3", "example 2", "example 0"]
-    assert {"product_given", "grad_cam_true"} <= rows["example 4"]
-    assert "grad_cam_true" not in rows["example 5"]
+    assert rows_of(section, "difference") == ["example 5", "example 3", "example 2", "example 0"]
+    assert rows_of(section, "grad_cam_true") == rows_of(section, "product_given") == ["example 4"]
     captions = {kind: plain_text(words) for kind, words in grid(section).captions}
-    assert captions["grad_cam_given"].startswith("One wrongly labelled example of the panel. ")
-    assert captions["grad_cam_given"].endswith(" Of the others this map was not measured.")
-    assert captions["difference"].startswith("5 wrongly labelled examples of the panel, from")
+    assert captions["grad_cam_given"].startswith("One wrongly labelled example with Grad-CAM. ")
+    assert captions["difference"].startswith("Four of the 6 wrongly labelled examples of the panel, from")
     assert "1610.02391" in plain_text(section.definition[2])
 
 
@@ -344,8 +348,40 @@ def test_examples_measured_later_are_not_called_the_panel(tmp_path):
     section = built(measured_later(write_run(tmp_path / "run"), [], (), panel=4))
 
     assert " in all 6 wrongly labelled examples measured;" in plain_text(section.answer)
-    assert "and those measured later." in plain_text(section.how_to_read[2])
+    assert "those that were measured." in plain_text(section.how_to_read[2])
     assert "panel" not in plain_text(section.definition[1])
+
+
+def test_every_number_of_a_map_is_of_the_examples_that_have_it(tmp_path):
+    """Six wrong labels were measured, three of them with integrated gradients, the others with another method."""
+    view = measured_later(write_run(tmp_path / "run"), [0, 2, 4], ("input_x_gradient",), panel=4)
+    frame = view.run.probe("attributions")
+    dropped = frame["example"].isin([0, 2, 4]) & (frame["method"] != "input_x_gradient")
+    for epoch, rows in frame[~dropped].groupby("epoch"):
+        write_probe_frame(view.run.path, "attributions", int(epoch), rows.reset_index(drop=True), dict(frame.attrs))
+    section = built(RunView(open_run(view.run.path)))
+
+    assert rows_of(section, "difference") == ["example 5", "example 3", "example 1"]
+    assert rows_of(section, "product_given") == ["example 4", "example 2", "example 0"]
+    whose = "all 3 wrongly labelled examples with integrated gradients"
+    assert f" in {whose};" in plain_text(section.answer)
+    assert dict(grid(section).captions)["difference"][0].text.startswith("Three wrongly labelled examples with integ")
+    wrong = film(section).groups[0]
+    assert plain_text(wrong.heads["difference"]).startswith(whose[0].upper() + whose[1:])
+    assert [wrong.cards[card].name for card in wrong.reels["difference"].cards] == rows_of(section, "difference")
+    for reel in ("difference", "product_given"):
+        assert all(frame_of_film(film(section), reel, 0, card).any() for card in range(3))
+
+
+def test_examples_of_a_run_without_the_probe_are_not_called_a_panel(tmp_path):
+    view = write_run(tmp_path / "run")
+    meta = json.loads((view.run.path / "run.json").read_text())
+    meta["config"]["probe"] = ["none"]
+    (view.run.path / "run.json").write_text(json.dumps(meta))
+    section = built(RunView(open_run(view.run.path)))
+
+    assert "examples measured;" in plain_text(section.answer)
+    assert "panel" not in " ".join(plain_text(words) for _, words in grid(section).captions)
 
 
 def test_without_integrated_gradients_no_direction_is_claimed(tmp_path):
@@ -362,11 +398,12 @@ def film(section: Section):
     return next((part.data for part in section.parts if isinstance(part, Block) and "film" in part.template), None)
 
 
-def frame_of_film(data, kind: str, at: int, card: int) -> np.ndarray:
+def frame_of_film(data, kind: str, at: int, place: int, group: int = 0) -> np.ndarray:
     """Levels of one map, signed: uint8 as the page holds them, above 20 for values below 0."""
     height, width = data.shape
-    levels = np.frombuffer(base64.b64decode(data.reels[kind].levels), np.uint8)
-    levels = levels.reshape(len(data.epochs), len(data.cards), height, width)[at, card].astype(int)
+    reel = data.groups[group].reels[kind]
+    levels = np.frombuffer(base64.b64decode(reel.levels), np.uint8)
+    levels = levels.reshape(len(data.epochs), len(reel.cards), height, width)[at, place].astype(int)
     return np.where(levels > 20, 20 - levels, levels)
 
 
@@ -374,8 +411,9 @@ def test_the_film_holds_the_map_of_every_example_at_every_measured_epoch(view):
     data = film(built(view))
 
     assert data.epochs == (1, 2, 8)
-    assert [card.name for card in data.cards] == [f"example {example}" for example in (5, 4, 3, 2, 1, 0)]
-    assert list(data.reels) == [
+    wrong = data.groups[0]
+    assert [card.name for card in wrong.cards] == [f"example {example}" for example in (5, 4, 3, 2, 1, 0)]
+    assert list(wrong.reels) == [
         value for value, _ in next(p for p in built(view).parts if isinstance(p, Chooser)).options
     ]
     for at, epoch in enumerate(data.epochs):
@@ -386,13 +424,40 @@ def test_the_film_holds_the_map_of_every_example_at_every_measured_epoch(view):
             np.testing.assert_array_equal(frame_of_film(data, "difference", at, card), expected)
 
 
+def test_the_film_shows_the_clean_examples_too_for_every_map_that_can_be_chosen(view):
+    data = film(built(view))
+    clean = data.groups[1]
+
+    assert [card.name for card in clean.cards] == [f"example {example}" for example in range(6, 12)]
+    assert {card.tone for card in clean.cards} == {"clean"}
+    assert clean.shows == {
+        "difference": "integrated_given", "integrated_given": "integrated_given", "integrated_true": "integrated_given",
+        "saliency_given": "saliency_given", "saliency_true": "saliency_given",
+    }  # fmt: skip
+    expected = np.rint(20 * _map(1, 6, "integrated_gradients", "given", (1, 2, 2)).reshape(2, 2) / 3)
+    np.testing.assert_array_equal(frame_of_film(data, "integrated_given", 0, 0, group=1), expected)
+    assert plain_text(clean.heads["difference"]) == (
+        "All 6 clean examples of the panel, from the first learned for good to the last."
+    )
+    assert "the logit of the given label: blue" in plain_text(clean.notes["integrated_true"])
+    assert clean.reels["integrated_given"].texts[0] == "The given label was answered in all 6."
+
+
+def test_a_map_that_no_clean_example_has_is_said_to_be_missing(tmp_path):
+    clean = film(built(measured_later(write_run(tmp_path / "run"), [4], ("grad_cam",)))).groups[1]
+
+    assert "grad_cam_given" not in clean.shows
+    assert plain_text(clean.heads["grad_cam_given"]) == "No clean example has this map."
+
+
 def test_the_film_starts_at_the_best_validation_epoch_and_counts_the_answers(view):
     data = film(built(view))
 
     assert data.epochs[data.start] == 2
-    assert data.texts[0] == "the true label was answered in all 6, the wrong one in none of the 6"
-    assert data.texts[2] == "the true label was answered in none of the 6, the wrong one in all 6"
-    assert [data.tones[int(code)] for code in data.answers[2]] == ["noisy"] * 6
+    wrong = data.groups[0]
+    assert wrong.reels["difference"].texts[0] == "The true label was answered in all 6, the wrong one in none of the 6."
+    assert wrong.reels["difference"].texts[2] == "The true label was answered in none of the 6, the wrong one in all 6."
+    assert [data.tones[int(code)] for code in wrong.answers[2]] == ["noisy"] * 6
 
 
 def test_the_films_labels_are_text_and_its_slider_starts_where_it_says(tmp_path):
@@ -403,14 +468,15 @@ def test_the_films_labels_are_text_and_its_slider_starts_where_it_says(tmp_path)
     assert "</script><b>" not in page
     assert 'max="2"' in page
     assert 'value="1" aria-valuetext="epoch 2"' in page
-    assert page.count("<canvas") == 6
+    assert page.count("<canvas") == 12
 
 
-def test_a_map_that_an_example_lacks_is_clear_in_the_film(tmp_path):
+def test_a_map_that_one_example_has_is_drawn_of_it_alone(tmp_path):
     data = film(built(measured_later(write_run(tmp_path / "run"), [4], ("grad_cam",))))
 
-    assert not frame_of_film(data, "grad_cam_given", 0, 0).any()
-    assert frame_of_film(data, "grad_cam_given", 0, 1).any()  # example 4
+    wrong = data.groups[0]
+    assert [wrong.cards[card].name for card in wrong.reels["grad_cam_given"].cards] == ["example 4"]
+    assert frame_of_film(data, "grad_cam_given", 0, 0).any()
 
 
 def test_a_map_with_missing_values_is_clear_there(tmp_path):

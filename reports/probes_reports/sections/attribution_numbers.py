@@ -10,7 +10,7 @@ import pandas as pd
 
 from probes_reports.figures.epoch_lines import Line, Scale, Size, epoch_lines
 from probes_reports.figures.groups import Role
-from probes_reports.sections.attribution_panel import INTEGRATED, Panel
+from probes_reports.sections.attribution_panel import METHODS, Panel
 from probes_reports.sections.section import Caption, Columns, Heading, Key, Part, Plot, Swatch
 from probes_reports.wording import Prose, count, muted, number, prose
 
@@ -19,12 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MapNumbers", "number_parts", "numbers_of"]
 
-METHODS = {  # in the order of preference
-    INTEGRATED: "integrated gradients",
-    "input_x_gradient": "input × gradient",
-    "saliency": "saliency",
-    "grad_cam": "Grad-CAM",
-}
 ROLES: tuple[Role, ...] = ("clean", "noisy", "all")
 
 
