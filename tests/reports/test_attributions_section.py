@@ -17,7 +17,7 @@ from probes.runs.writer import RunWriter, write_probe_frame
 from probes_reports.assembly import _environment
 from probes_reports.figures.attribution_maps import as_pixels, image_shape, map_png
 from probes_reports.sections.attributions import build
-from probes_reports.sections.section import Absent, Block, Caption, Chooser, Data, Section
+from probes_reports.sections.section import Absent, Block, Caption, Chooser, Data, Key, Section
 from probes_reports.view import RunView
 from probes_reports.wording import plain_text
 
@@ -167,6 +167,38 @@ def test_rows_are_quantiles_of_the_learning_time_from_the_first_memorized(view):
 
 def test_columns_are_the_recorded_epochs_without_the_one_before_training(view):
     assert [epoch for epoch, _ in grid(built(view)).epochs] == [1, 2, 8]
+
+
+def test_the_caption_says_why_epochs_are_bold_and_that_epoch_0_is_left_out(view, tmp_path):
+    section = built(view)
+    bold = [epoch for epoch, is_key in grid(section).epochs if is_key]
+    captions = dict(grid(section).captions)
+
+    assert view.key.peak == 2
+    assert bold == [1, 2, 8]
+    assert plain_text(captions["difference"]).endswith(
+        " In bold: epoch 1, clean learned; 2, best validation; 8, noise memorized. "
+        "Epoch 0, before training, was measured too; it is not drawn."
+    )
+    other = built(write_run(tmp_path / "run", recorded=(3, 5)))
+    assert "3, nearest to the best validation" in plain_text(dict(grid(other).captions)["difference"])
+    assert "Epoch 0" not in plain_text(dict(grid(other).captions)["difference"])
+
+
+def test_an_online_run_says_when_its_answers_were_given(tmp_path):
+    before = write_run(tmp_path / "run")
+    meta = json.loads((before.run.path / "run.json").read_text())
+    meta["measure"] = "online"
+    (before.run.path / "run.json").write_text(json.dumps(meta))
+    lead = "the answer as it was trained on during that epoch (the map is from the epoch’s end),"
+
+    def words(section: Section) -> str:
+        return next(part.lead for part in section.parts if isinstance(part, Key))
+
+    assert lead not in words(built(before))
+    online = built(RunView(open_run(before.run.path)))
+    assert lead in words(online)
+    assert "Answers are those during the epoch, maps from its end." in plain_text(film(online).caption)
 
 
 def test_epoch_0_is_drawn_where_there_is_no_other(tmp_path):
@@ -528,6 +560,15 @@ def test_the_numbers_say_how_far_the_groups_are_apart_and_how_alike_the_labels_m
     assert "Mean over 6 clean and 6 noisy examples, integrated gradients" in caption
     assert f"differ by at most {5 / 8 - 7 / 12:.2f} in concentration and 0.01 in steadiness" in caption
     assert "were alike by 0.99 at epoch 2 and 0.99 at epoch 8" in caption
+
+
+def test_the_axes_are_cut_to_the_values_and_end_values_have_three_decimals(view):
+    plot = next(plot for plot in built(view).plots() if plot.key == "map_concentration")
+
+    low, high = plot.wide.layout.yaxis.range
+    assert 0.5 < low < 7 / 12 < 5 / 8 < high < 0.7
+    texts = {annotation.text for annotation in plot.wide.layout.annotations}
+    assert any("0.625" in text for text in texts)
 
 
 def test_without_truth_there_is_one_line_of_all_examples(tmp_path):

@@ -161,18 +161,38 @@ def _over(matrix: Matrix) -> tuple[str, str]:
 
 def _answer(matrix: Matrix) -> Prose:
     """The closest pair, the one with least in common, and one that is turned round."""
-    if matrix.values.size == 1:
-        return prose(f"{_pair(matrix, (0, 0))} have rank correlation ", highlight(_value(matrix, (0, 0))), ".")
+    if np.isfinite(matrix.values).sum() == 1:
+        return prose(
+            f"{_pair(matrix, matrix.closest())} have rank correlation ",
+            highlight(_value(matrix, matrix.closest())),
+            ".",
+        )
     closest, loosest, lowest = matrix.closest(), matrix.loosest(), matrix.lowest()
-    rest = f" {_pair(matrix, loosest)} have least to do with each other ({_value(matrix, loosest)})."
+    rest = _with_ties(matrix, loosest, "have least to do with each other")
     if matrix.values[lowest] < -OPPOSED:
-        rest += f" {_pair(matrix, lowest)} come nearest to the opposite order ({_value(matrix, lowest)})."
+        rest += _with_ties(matrix, lowest, "come nearest to the opposite order")
+    ties = _ties(matrix, closest)
+    others = f", as {count(ties)} other {'pair does' if ties == 1 else 'pairs do'}" if ties else ""
     return prose(
-        f"{_pair(matrix, closest)} order the examples most alike, with rank correlation ",
+        f"{_pair(matrix, closest)} order the examples most alike{others}, with rank correlation ",
         highlight(_value(matrix, closest)),
         ".",
         muted(rest),
     )
+
+
+def _with_ties(matrix: Matrix, pair: tuple[int, int], what: str) -> str:
+    """A sentence about a pair, or about as many as show the same number; with a space in front."""
+    ties = _ties(matrix, pair)
+    if not ties:
+        return f" {_pair(matrix, pair)} {what} ({_value(matrix, pair)})."
+    return f" {count(ties + 1)} pairs {what} ({_value(matrix, pair)}), {_pair(matrix, pair)} among them."
+
+
+def _ties(matrix: Matrix, pair: tuple[int, int]) -> int:
+    """Other pairs that show the same number."""
+    shown = np.round(matrix.values, 2)
+    return int((shown == shown[pair]).sum()) - 1
 
 
 def _pair(matrix: Matrix, pair: tuple[int, int]) -> str:
@@ -196,7 +216,7 @@ def _caption(matrix: Matrix) -> Prose:
     over, few = _over(matrix)
     return prose(
         f"Spearman’s rank correlation {over}, scores of probes against scores of trajectories.{directions} Pink: the "
-        f"same order; grey: the opposite one; framed: the pairs named first.{few}"
+        f"same order; violet: the opposite one; framed: the pairs named first.{few}"
     )
 
 
