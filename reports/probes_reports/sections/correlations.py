@@ -186,7 +186,7 @@ def _with_ties(matrix: Matrix, pair: tuple[int, int], what: str) -> str:
     ties = _ties(matrix, pair)
     if not ties:
         return f" {_pair(matrix, pair)} {what} ({_value(matrix, pair)})."
-    return f" {count(ties + 1)} pairs {what} ({_value(matrix, pair)}), {_pair(matrix, pair)} among them."
+    return f" {count(ties + 1)} pairs {what} ({_value(matrix, pair)}), {_names(matrix, pair)} among them."
 
 
 def _ties(matrix: Matrix, pair: tuple[int, int]) -> int:
@@ -195,9 +195,14 @@ def _ties(matrix: Matrix, pair: tuple[int, int]) -> int:
     return int((shown == shown[pair]).sum()) - 1
 
 
+def _names(matrix: Matrix, pair: tuple[int, int]) -> str:
+    return f"{matrix.rows[pair[0]].label} and {matrix.columns[pair[1]].label}"
+
+
 def _pair(matrix: Matrix, pair: tuple[int, int]) -> str:
-    row, column = matrix.rows[pair[0]].label, matrix.columns[pair[1]].label
-    return f"{row[:1].upper()}{row[1:]} and {column}"
+    """To begin a sentence with."""
+    names = _names(matrix, pair)
+    return f"{names[:1].upper()}{names[1:]}"
 
 
 def _value(matrix: Matrix, pair: tuple[int, int]) -> str:
