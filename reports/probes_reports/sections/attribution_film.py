@@ -18,7 +18,7 @@ from probes_reports.wording import Prose, count, muted, noisy, part_of, prose, t
 
 __all__ = ["Film", "film_of", "film_parts"]
 
-MOST_EXAMPLES, MOST_FRAMES = 24, 24
+MOST_EXAMPLES, MOST_FRAMES = 32, 24  # examples of each group
 SHORT_NAME = 3  # characters of a class that are set as large figures
 TONES = {"noisy": "noisy", "true": "true", "clean": "clean", "against": "ink-3"}  # tone of a map -> CSS variable
 

@@ -105,7 +105,7 @@ def _row(rank: ProbeRank) -> tuple[Cell, ...]:
         Cell(prose(rank.column.meaning)),
         Cell(dot=place) if place >= 0 else Cell(prose(muted("‹ below 0.5"))),
         Cell(prose(strong(auroc(rank.auroc)))),
-        Cell(prose(f"{count(rank.noisy)} + {count(rank.clean)}")),
+        Cell(prose(f"{count(rank.noisy)}\u00a0+\u00a0{count(rank.clean)}")),
         Cell(prose(rank.column.direction)),
         Cell(prose(percent(rank.among_first))),
     )

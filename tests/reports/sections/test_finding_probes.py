@@ -31,7 +31,7 @@ def test_each_score_of_a_probe_has_a_row_the_best_first(view, write_scores):
     expected = {"gradient norm": roc_auc_score(view.noisy, norm), "VoG": roc_auc_score(view.noisy, vog)}
     assert [row[0] for row in rows] == ["gradient norm", "VoG"]
     assert [row[3] for row in rows] == [f"{expected[row[0]]:.3f}" for row in rows]
-    assert [row[4] for row in rows] == ["20 + 40", "20 + 40"]
+    assert [row[4] for row in rows] == ["20\u00a0+\u00a040"] * 2
     assert [row[5] for row in rows] == ["high", "high"]
     assert "below 0.5" in rows[1][2]
 
