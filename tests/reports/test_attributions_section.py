@@ -17,7 +17,7 @@ from probes.runs.writer import RunWriter, write_probe_frame
 from probes_reports.assembly import _environment
 from probes_reports.figures.attribution_maps import as_pixels, image_shape, map_png
 from probes_reports.sections.attributions import build
-from probes_reports.sections.section import Absent, Block, Caption, Chooser, Data, Section
+from probes_reports.sections.section import Absent, Block, Caption, Chooser, Data, Key, Section
 from probes_reports.view import RunView
 from probes_reports.wording import plain_text
 
@@ -169,6 +169,38 @@ def test_columns_are_the_recorded_epochs_without_the_one_before_training(view):
     assert [epoch for epoch, _ in grid(built(view)).epochs] == [1, 2, 8]
 
 
+def test_the_caption_says_why_epochs_are_bold_and_that_epoch_0_is_left_out(view, tmp_path):
+    section = built(view)
+    bold = [epoch for epoch, is_key in grid(section).epochs if is_key]
+    captions = dict(grid(section).captions)
+
+    assert view.key.peak == 2
+    assert bold == [1, 2, 8]
+    assert plain_text(captions["difference"]).endswith(
+        " In bold: epoch 1, clean learned; 2, best validation; 8, noise memorized. "
+        "Epoch 0, before training, was measured too; it is not drawn."
+    )
+    other = built(write_run(tmp_path / "run", recorded=(3, 5)))
+    assert "3, nearest to the best validation" in plain_text(dict(grid(other).captions)["difference"])
+    assert "Epoch 0" not in plain_text(dict(grid(other).captions)["difference"])
+
+
+def test_an_online_run_says_when_its_answers_were_given(tmp_path):
+    before = write_run(tmp_path / "run")
+    meta = json.loads((before.run.path / "run.json").read_text())
+    meta["measure"] = "online"
+    (before.run.path / "run.json").write_text(json.dumps(meta))
+    lead = "the answer as it was trained on during that epoch (the map is from the epoch’s end),"
+
+    def words(section: Section) -> str:
+        return next(part.lead for part in section.parts if isinstance(part, Key))
+
+    assert lead not in words(built(before))
+    online = built(RunView(open_run(before.run.path)))
+    assert lead in words(online)
+    assert "Answers are those during the epoch, maps from its end." in plain_text(film(online).caption)
+
+
 def test_epoch_0_is_drawn_where_there_is_no_other(tmp_path):
     section = built(write_run(tmp_path / "run", recorded=(0,)))
 
@@ -316,6 +348,13 @@ def measured_later(view: RunView, examples: list[int], methods: tuple[str, ...],
     return RunView(open_run(run.path))
 
 
+def rows_of(section: Section, kind: str) -> list[str]:
+    """Names of the rows of a map; each has that map in every cell."""
+    rows = [row for row in grid(section).rows if kind in row.kinds]
+    assert all({found for found, _ in cell.maps} >= {kind} for row in rows for cell in row.cells)
+    return [row.name for row in rows]
+
+
 def options(section: Section) -> list[str]:
     return [value for value, _ in next(part for part in section.parts if isinstance(part, Chooser)).options]
 
@@ -329,14 +368,11 @@ def test_a_map_that_only_another_example_has_is_offered_and_its_example_drawn(tm
 
     assert options(section)[:5] == options(built(before))[:5]
     assert options(section)[5:] == ["product_given", "product_true", "grad_cam_given", "grad_cam_true"]
-    rows = {row.name: {kind for cell in row.cells for kind, _ in cell.maps} for row in grid(section).rows}
-    assert list(rows) == ["example 5", "example 4", "example 3", "example 2", "example 0"]
-    assert {"product_given", "grad_cam_true"} <= rows["example 4"]
-    assert "grad_cam_true" not in rows["example 5"]
+    assert rows_of(section, "difference") == ["example 5", "example 3", "example 2", "example 0"]
+    assert rows_of(section, "grad_cam_true") == rows_of(section, "product_given") == ["example 4"]
     captions = {kind: plain_text(words) for kind, words in grid(section).captions}
-    assert captions["grad_cam_given"].startswith("One wrongly labelled example of the panel. ")
-    assert captions["grad_cam_given"].endswith(" Of the others this map was not measured.")
-    assert captions["difference"].startswith("5 wrongly labelled examples of the panel, from")
+    assert captions["grad_cam_given"].startswith("One wrongly labelled example with Grad-CAM. ")
+    assert captions["difference"].startswith("Four of the 6 wrongly labelled examples of the panel, from")
     assert "1610.02391" in plain_text(section.definition[2])
 
 
@@ -344,8 +380,40 @@ def test_examples_measured_later_are_not_called_the_panel(tmp_path):
     section = built(measured_later(write_run(tmp_path / "run"), [], (), panel=4))
 
     assert " in all 6 wrongly labelled examples measured;" in plain_text(section.answer)
-    assert "and those measured later." in plain_text(section.how_to_read[2])
+    assert "those that were measured." in plain_text(section.how_to_read[2])
     assert "panel" not in plain_text(section.definition[1])
+
+
+def test_every_number_of_a_map_is_of_the_examples_that_have_it(tmp_path):
+    """Six wrong labels were measured, three of them with integrated gradients, the others with another method."""
+    view = measured_later(write_run(tmp_path / "run"), [0, 2, 4], ("input_x_gradient",), panel=4)
+    frame = view.run.probe("attributions")
+    dropped = frame["example"].isin([0, 2, 4]) & (frame["method"] != "input_x_gradient")
+    for epoch, rows in frame[~dropped].groupby("epoch"):
+        write_probe_frame(view.run.path, "attributions", int(epoch), rows.reset_index(drop=True), dict(frame.attrs))
+    section = built(RunView(open_run(view.run.path)))
+
+    assert rows_of(section, "difference") == ["example 5", "example 3", "example 1"]
+    assert rows_of(section, "product_given") == ["example 4", "example 2", "example 0"]
+    whose = "all 3 wrongly labelled examples with integrated gradients"
+    assert f" in {whose};" in plain_text(section.answer)
+    assert dict(grid(section).captions)["difference"][0].text.startswith("Three wrongly labelled examples with integ")
+    wrong = film(section).groups[0]
+    assert plain_text(wrong.heads["difference"]).startswith(whose[0].upper() + whose[1:])
+    assert [wrong.cards[card].name for card in wrong.reels["difference"].cards] == rows_of(section, "difference")
+    for reel in ("difference", "product_given"):
+        assert all(frame_of_film(film(section), reel, 0, card).any() for card in range(3))
+
+
+def test_examples_of_a_run_without_the_probe_are_not_called_a_panel(tmp_path):
+    view = write_run(tmp_path / "run")
+    meta = json.loads((view.run.path / "run.json").read_text())
+    meta["config"]["probe"] = ["none"]
+    (view.run.path / "run.json").write_text(json.dumps(meta))
+    section = built(RunView(open_run(view.run.path)))
+
+    assert "examples measured;" in plain_text(section.answer)
+    assert "panel" not in " ".join(plain_text(words) for _, words in grid(section).captions)
 
 
 def test_without_integrated_gradients_no_direction_is_claimed(tmp_path):
@@ -362,11 +430,12 @@ def film(section: Section):
     return next((part.data for part in section.parts if isinstance(part, Block) and "film" in part.template), None)
 
 
-def frame_of_film(data, kind: str, at: int, card: int) -> np.ndarray:
+def frame_of_film(data, kind: str, at: int, place: int, group: int = 0) -> np.ndarray:
     """Levels of one map, signed: uint8 as the page holds them, above 20 for values below 0."""
     height, width = data.shape
-    levels = np.frombuffer(base64.b64decode(data.reels[kind].levels), np.uint8)
-    levels = levels.reshape(len(data.epochs), len(data.cards), height, width)[at, card].astype(int)
+    reel = data.groups[group].reels[kind]
+    levels = np.frombuffer(base64.b64decode(reel.levels), np.uint8)
+    levels = levels.reshape(len(data.epochs), len(reel.cards), height, width)[at, place].astype(int)
     return np.where(levels > 20, 20 - levels, levels)
 
 
@@ -374,8 +443,9 @@ def test_the_film_holds_the_map_of_every_example_at_every_measured_epoch(view):
     data = film(built(view))
 
     assert data.epochs == (1, 2, 8)
-    assert [card.name for card in data.cards] == [f"example {example}" for example in (5, 4, 3, 2, 1, 0)]
-    assert list(data.reels) == [
+    wrong = data.groups[0]
+    assert [card.name for card in wrong.cards] == [f"example {example}" for example in (5, 4, 3, 2, 1, 0)]
+    assert list(wrong.reels) == [
         value for value, _ in next(p for p in built(view).parts if isinstance(p, Chooser)).options
     ]
     for at, epoch in enumerate(data.epochs):
@@ -386,13 +456,40 @@ def test_the_film_holds_the_map_of_every_example_at_every_measured_epoch(view):
             np.testing.assert_array_equal(frame_of_film(data, "difference", at, card), expected)
 
 
+def test_the_film_shows_the_clean_examples_too_for_every_map_that_can_be_chosen(view):
+    data = film(built(view))
+    clean = data.groups[1]
+
+    assert [card.name for card in clean.cards] == [f"example {example}" for example in range(6, 12)]
+    assert {card.tone for card in clean.cards} == {"clean"}
+    assert clean.shows == {
+        "difference": "integrated_given", "integrated_given": "integrated_given", "integrated_true": "integrated_given",
+        "saliency_given": "saliency_given", "saliency_true": "saliency_given",
+    }  # fmt: skip
+    expected = np.rint(20 * _map(1, 6, "integrated_gradients", "given", (1, 2, 2)).reshape(2, 2) / 3)
+    np.testing.assert_array_equal(frame_of_film(data, "integrated_given", 0, 0, group=1), expected)
+    assert plain_text(clean.heads["difference"]) == (
+        "All 6 clean examples of the panel, from the first learned for good to the last."
+    )
+    assert "the logit of the given label: blue" in plain_text(clean.notes["integrated_true"])
+    assert clean.reels["integrated_given"].texts[0] == "The given label was answered in all 6."
+
+
+def test_a_map_that_no_clean_example_has_is_said_to_be_missing(tmp_path):
+    clean = film(built(measured_later(write_run(tmp_path / "run"), [4], ("grad_cam",)))).groups[1]
+
+    assert "grad_cam_given" not in clean.shows
+    assert plain_text(clean.heads["grad_cam_given"]) == "No clean example has this map."
+
+
 def test_the_film_starts_at_the_best_validation_epoch_and_counts_the_answers(view):
     data = film(built(view))
 
     assert data.epochs[data.start] == 2
-    assert data.texts[0] == "the true label was answered in all 6, the wrong one in none of the 6"
-    assert data.texts[2] == "the true label was answered in none of the 6, the wrong one in all 6"
-    assert [data.tones[int(code)] for code in data.answers[2]] == ["noisy"] * 6
+    wrong = data.groups[0]
+    assert wrong.reels["difference"].texts[0] == "The true label was answered in all 6, the wrong one in none of the 6."
+    assert wrong.reels["difference"].texts[2] == "The true label was answered in none of the 6, the wrong one in all 6."
+    assert [data.tones[int(code)] for code in wrong.answers[2]] == ["noisy"] * 6
 
 
 def test_the_films_labels_are_text_and_its_slider_starts_where_it_says(tmp_path):
@@ -403,14 +500,15 @@ def test_the_films_labels_are_text_and_its_slider_starts_where_it_says(tmp_path)
     assert "</script><b>" not in page
     assert 'max="2"' in page
     assert 'value="1" aria-valuetext="epoch 2"' in page
-    assert page.count("<canvas") == 6
+    assert page.count("<canvas") == 12
 
 
-def test_a_map_that_an_example_lacks_is_clear_in_the_film(tmp_path):
+def test_a_map_that_one_example_has_is_drawn_of_it_alone(tmp_path):
     data = film(built(measured_later(write_run(tmp_path / "run"), [4], ("grad_cam",))))
 
-    assert not frame_of_film(data, "grad_cam_given", 0, 0).any()
-    assert frame_of_film(data, "grad_cam_given", 0, 1).any()  # example 4
+    wrong = data.groups[0]
+    assert [wrong.cards[card].name for card in wrong.reels["grad_cam_given"].cards] == ["example 4"]
+    assert frame_of_film(data, "grad_cam_given", 0, 0).any()
 
 
 def test_a_map_with_missing_values_is_clear_there(tmp_path):
@@ -462,6 +560,15 @@ def test_the_numbers_say_how_far_the_groups_are_apart_and_how_alike_the_labels_m
     assert "Mean over 6 clean and 6 noisy examples, integrated gradients" in caption
     assert f"differ by at most {5 / 8 - 7 / 12:.2f} in concentration and 0.01 in steadiness" in caption
     assert "were alike by 0.99 at epoch 2 and 0.99 at epoch 8" in caption
+
+
+def test_the_axes_are_cut_to_the_values_and_end_values_have_three_decimals(view):
+    plot = next(plot for plot in built(view).plots() if plot.key == "map_concentration")
+
+    low, high = plot.wide.layout.yaxis.range
+    assert 0.5 < low < 7 / 12 < 5 / 8 < high < 0.7
+    texts = {annotation.text for annotation in plot.wide.layout.annotations}
+    assert any("0.625" in text for text in texts)
 
 
 def test_without_truth_there_is_one_line_of_all_examples(tmp_path):

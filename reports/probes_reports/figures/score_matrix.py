@@ -14,11 +14,17 @@ from probes_reports.palette import LIGHT, fade
 __all__ = ["score_matrix"]
 
 STRONGEST = 0.55  # opacity of a cell at 1: the number on it stays readable in both themes
+STEEPNESS = 1.4  # exponent of the opacity: above 1 the strong values, which are many, differ more from each other
+STOPS = (0.0, 0.25, 0.5, 0.75, 1.0)  # of |value|
+
+
+def _opacity(size: float) -> float:
+    return round(STRONGEST * size**STEEPNESS, 3)
+
+
 COLOURS = [
-    [0.0, fade(LIGHT.ink_3, STRONGEST)],
-    [0.5, fade(LIGHT.ink_3, 0)],
-    [0.5, fade(LIGHT.highlight, 0)],
-    [1.0, fade(LIGHT.highlight, STRONGEST)],
+    *([0.5 - size / 2, fade(LIGHT.series_4, _opacity(size))] for size in reversed(STOPS)),
+    *([0.5 + size / 2, fade(LIGHT.highlight, _opacity(size))] for size in STOPS),
 ]
 
 

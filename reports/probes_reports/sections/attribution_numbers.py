@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import pandas as pd
 
 from probes_reports.figures.epoch_lines import Line, Scale, Size, epoch_lines
 from probes_reports.figures.groups import Role
-from probes_reports.sections.attribution_panel import INTEGRATED, Panel
+from probes_reports.sections.attribution_panel import METHODS, Panel
 from probes_reports.sections.section import Caption, Columns, Heading, Key, Part, Plot, Swatch
 from probes_reports.wording import Prose, count, muted, number, prose
 
@@ -19,12 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MapNumbers", "number_parts", "numbers_of"]
 
-METHODS = {  # in the order of preference
-    INTEGRATED: "integrated gradients",
-    "input_x_gradient": "input × gradient",
-    "saliency": "saliency",
-    "grad_cam": "Grad-CAM",
-}
+LEAST_SPAN = 0.02  # of an axis: below it lines that differ by nothing would seem to differ
 ROLES: tuple[Role, ...] = ("clean", "noisy", "all")
 
 
@@ -108,7 +104,7 @@ def _column(
         return ()
 
     def draw(size: Size) -> Figure:
-        return epoch_lines(lines, Scale(0.0, 1.04, number, key), panel.view.guides(), size=size)
+        return epoch_lines(lines, _scale(lines, key), panel.view.guides(), size=size)
 
     return (
         Heading(prose(heading, muted(f" {behind}"))),
@@ -121,6 +117,15 @@ def _column(
             data_title=key.removeprefix("map_"),
         ),
     )
+
+
+def _scale(lines: Sequence[Line], key: str) -> Scale:
+    """From a little below the lowest value to a little above the highest, LEAST_SPAN of them at least."""
+    known = np.concatenate([line.values[line.known] for line in lines])
+    low, high = float(known.min()), float(known.max())
+    room = 0.15 * max(high - low, LEAST_SPAN)
+    missing = max(0.0, LEAST_SPAN - (high - low)) / 2
+    return Scale(low - missing - room, high + missing + room, lambda value: f"{value:.3f}", key)
 
 
 def _means_of_all(summaries: pd.DataFrame) -> pd.DataFrame:
@@ -137,7 +142,7 @@ def _caption(panel: Panel, numbers: MapNumbers) -> Prose:
         f"Mean over {whom} examples, {METHODS[numbers.method]} of the given label. Concentration: Gini coefficient of "
         "the absolute map, 0 where every value counts the same, 1 where one alone does. Steadiness: cosine between the "
         "absolute map and that of the measured epoch before; unrelated maps of normal values have 0.64."
-        f"{_apart(numbers)}{_overlap(panel, numbers)}"
+        f"{_apart(numbers)}{_overlap(panel, numbers)} The axes are cut to the values: they do not start at 0."
     )
 
 

@@ -14,12 +14,18 @@ from probes_reports.figures.epoch_axis import place
 from probes_reports.view import RunView
 from probes_reports.wording import Prose, noisy, prose, true
 
-__all__ = ["INTEGRATED", "Group", "Kind", "Panel", "kinds_of"]
+__all__ = ["GRAD_CAM", "INTEGRATED", "METHODS", "PRODUCT", "SALIENCY", "Group", "Kind", "Panel", "kinds_of"]
 
 INTEGRATED, SALIENCY = "integrated_gradients", "saliency"
 PRODUCT, GRAD_CAM = "input_x_gradient", "grad_cam"
 ROWS = 4  # examples drawn
 MOST_COLUMNS = 9  # epochs drawn
+METHODS = {  # in the order of preference
+    INTEGRATED: "integrated gradients",
+    PRODUCT: "input × gradient",
+    SALIENCY: "saliency",
+    GRAD_CAM: "Grad-CAM",
+}
 
 Group = Literal["wrong", "clean", "all"]
 
@@ -45,9 +51,17 @@ class Kind:
 
 
 class Panel:
-    """What the probe recorded of the training examples, and which of them this section speaks of."""
+    """What the probe recorded of the training examples, and which of them this section speaks of.
 
-    def __init__(self, view: RunView, frame: pd.DataFrame, metadata: dict[str, Any]):
+    Args:
+        view: of the run.
+        frame: as the probe left it.
+        metadata: of the frame.
+        group: that the section speaks of; None: as `group` says.
+    """
+
+    def __init__(self, view: RunView, frame: pd.DataFrame, metadata: dict[str, Any], group: Group | None = None):
+        self._group = group
         self.view = view
         self._frame = frame
         self.metadata = metadata
@@ -58,6 +72,8 @@ class Panel:
     @cached_property
     def group(self) -> Group:
         """Wrong labels, where the panel holds any; else clean examples, or all where truth is unknown."""
+        if self._group is not None:
+            return self._group
         if len(self._with_true_label):
             return "wrong"
         return "all" if self.view.noisy is None else "clean"
@@ -72,6 +88,14 @@ class Panel:
             members = members[self.view.clean[members]]
         learned = self.view.scores["learned_epoch"].iloc[members].astype("Float64").fillna(np.inf)
         return members[np.argsort(learned.to_numpy(dtype=np.float64), kind="stable")]
+
+    @cached_property
+    def beside(self) -> Panel | None:
+        """The clean examples, where the section speaks of wrong labels and some clean ones were measured."""
+        if self.group != "wrong" or self.view.clean is None:
+            return None
+        members = np.unique(self._frame["example"].to_numpy(dtype=np.int64))
+        return Panel(self.view, self._frame, self.metadata, "clean") if self.view.clean[members].any() else None
 
     @property
     def any_learned(self) -> bool:
@@ -89,6 +113,24 @@ class Panel:
         """Recorded ones; without epoch 0, before training, unless there is no other."""
         recorded = sorted({int(epoch) for epoch in self._frame["epoch"]})
         return [epoch for epoch in recorded if epoch > 0] or recorded
+
+    @property
+    def left_out(self) -> bool:
+        """Whether epoch 0 was recorded and is not among `epochs`."""
+        return 0 not in self.epochs and bool((self._frame["epoch"] == 0).any())
+
+    @cached_property
+    def named_epochs(self) -> dict[int, list[str]]:
+        """Drawn epochs that the page refers to, with their names; the best validation is that of `near`."""
+        key, columns = self.view.key, self.columns()
+        named: dict[int, list[str]] = {}
+        for epoch, name in ((key.clean_learned, "clean learned"), (key.noisy_memorized, "noise memorized")):
+            if epoch in columns:
+                named.setdefault(int(epoch), []).append(name)
+        if key.peak is not None:
+            at = self.near(key.peak)
+            named.setdefault(at, []).append(f"{'' if at == key.peak else 'nearest to the '}best validation")
+        return named
 
     def rows(self, method: str) -> pd.DataFrame:
         """What was recorded with a method at `epochs`: `epoch`, `split`, `example`, `method`, `label`, `map`."""
@@ -130,20 +172,24 @@ class Panel:
         last = self.epochs[-1]
         return [int(e) for e in self.examples if all((*key, int(e), last) in self._position for key in keys)]
 
-    def shown(self) -> list[int]:
-        """Examples that are drawn: quantiles of the learning time, and one for each kind of map that these lack."""
-        positions = np.linspace(0, len(self.examples) - 1, min(ROWS, len(self.examples))).round().astype(int)
-        chosen = {int(example) for example in self.examples[positions]}
-        for kind in kinds_of(self):
-            if chosen.isdisjoint(self.held(kind)):
-                chosen.add(self.held(kind)[0])
-        return [int(example) for example in self.examples if int(example) in chosen]
+    def shown(self, kind: Kind) -> list[int]:
+        """Examples that are drawn of a map: quantiles of the learning time of those that have it."""
+        held = self.held(kind)
+        positions = np.linspace(0, len(held) - 1, min(ROWS, len(held))).round().astype(int)
+        return [held[at] for at in positions]
 
     @property
-    def grown(self) -> bool:
-        """Whether maps of more examples were measured than the probe follows by itself."""
-        followed = self.metadata.get("panel")
-        return isinstance(followed, int) and self._frame["example"].nunique() > followed
+    def chosen(self) -> bool:
+        """Whether examples were asked for: more than the probe follows by itself, or after a run without it."""
+        followed, probes = self.metadata.get("panel"), self.view.config.get("probe")
+        later = probes is not None and "attributions" not in probes
+        return later or (isinstance(followed, int) and self._frame["example"].nunique() > followed)
+
+    def whose(self, kind: Kind) -> str:
+        """After "16 wrongly labelled examples": "of the panel", "measured", or "with" a map that not all have."""
+        if len(self.held(kind)) < len(self.examples):
+            return f"with {METHODS[kind.parts[0][0]]}"
+        return "measured" if self.chosen else "of the panel"
 
     @property
     def baseline(self) -> float:

@@ -13,10 +13,11 @@ from probes_reports.figures.attribution_maps import image_shape, map_png
 from probes_reports.figures.example_strips import CODES, answer_codes
 from probes_reports.sections.attribution_film import film_parts
 from probes_reports.sections.attribution_numbers import number_parts
-from probes_reports.sections.attribution_panel import GRAD_CAM, INTEGRATED, PRODUCT, SALIENCY, Kind, Panel, kinds_of
+from probes_reports.sections.attribution_panel import Kind, Panel, kinds_of
+from probes_reports.sections.attribution_words import answer, caption, definition, how_to_read
 from probes_reports.sections.section import Absent, Block, Chooser, Data, Key, Part, Section, Swatch
 from probes_reports.view import RunView
-from probes_reports.wording import Prose, muted, noisy, number, part_of, prose, true
+from probes_reports.wording import Prose, prose
 
 __all__ = ["FIGURES", "build"]
 
@@ -38,7 +39,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One example; label names are "" where unknown."""
+    """One example; label names are "" where unknown, `kinds` are those that it is drawn for."""
 
     name: str
     image: str
@@ -46,6 +47,7 @@ class Row:
     true: str
     tone: str
     cells: tuple[Cell, ...]
+    kinds: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Grid:
 
     Attributes:
         epochs: of the columns, and whether each is one of the page's key epochs.
-        rows: examples.
+        rows: examples; each map has its own, which may be those of another.
         ink: whether thumbnails are grey-scale.
         captions: (kind, caption).
         first: the kind that shows at the start.
@@ -85,7 +87,7 @@ def build(view: RunView) -> Section | Absent:
         key=PROBE,
         title=TITLE,
         question=QUESTION,
-        answer=_answer(panel, kinds),
+        answer=answer(panel, kinds),
         parts=(
             *parts,
             _key(panel),
@@ -94,8 +96,8 @@ def build(view: RunView) -> Section | Absent:
             data,
             *number_parts(panel),
         ),
-        how_to_read=_how_to_read(panel),
-        definition=_definition(panel),
+        how_to_read=how_to_read(panel),
+        definition=definition(panel),
     )
 
 
@@ -159,15 +161,19 @@ def _read_json(text: str) -> Any:
 
 
 def _grid(view: RunView, panel: Panel, kinds: Sequence[Kind]) -> Grid:
-    key = {view.key.clean_learned, view.key.peak, view.key.noisy_half, view.key.noisy_memorized}
-    epochs, shown = panel.columns(), panel.shown()
+    epochs, chosen = panel.columns(), {kind.value: panel.shown(kind) for kind in kinds}
+    drawn = {example for examples in chosen.values() for example in examples}
+    shown = [int(example) for example in panel.examples if int(example) in drawn]
     images = view.images(shown)
-    rows = tuple(_row(panel, kinds, example, images.get(example, "")) for example in shown)
+    rows = tuple(
+        _row(panel, [kind for kind in kinds if example in chosen[kind.value]], example, images.get(example, ""))
+        for example in shown
+    )
     return Grid(
-        epochs=tuple((epoch, epoch in key) for epoch in epochs),
+        epochs=tuple((epoch, epoch in panel.named_epochs) for epoch in epochs),
         rows=rows,
         ink=view.images_are_ink,
-        captions=tuple((kind.value, _caption(panel, kind, shown)) for kind in kinds),
+        captions=tuple((kind.value, caption(panel, kind)) for kind in kinds),
         first=kinds[0].value,
         long=any(max(len(row.given), len(row.true)) > SHORT_NAME for row in rows),
     )
@@ -186,6 +192,7 @@ def _row(panel: Panel, kinds: Sequence[Kind], example: int, image: str) -> Row:
         true=_class(view, view.true, example),
         tone="ink" if view.noisy is None else "noisy" if view.noisy[example] else "clean",
         cells=cells,
+        kinds=tuple(kind.value for kind in kinds),
     )
 
 
@@ -227,7 +234,12 @@ def _key(panel: Panel) -> Key:
     bars = [Swatch("the given label", "clean"), Swatch("another", "other_area")]
     if panel.group == "wrong":
         bars = [Swatch("true label", "true_area"), Swatch("wrong label", "noisy"), Swatch("other", "other_area")]
-    return Key(tuple(bars), lead="Bar below each map: the answer at that epoch,")
+        if panel.beside is not None:
+            bars.insert(2, Swatch("a clean example’s label", "clean"))
+    when = "at that epoch"
+    if panel.view.measure == "online":
+        when = "as it was trained on during that epoch (the map is from the epoch’s end)"
+    return Key(tuple(bars), lead=f"Bar below each map: the answer {when},")
 
 
 def _data(panel: Panel, kind: Kind) -> Data:
@@ -236,7 +248,7 @@ def _data(panel: Panel, kind: Kind) -> Data:
     columns: dict[str, list[Any]] = {
         name: [] for name in ("example", "given_label", "true_label", "epoch", "map_kind", "sum", "map")
     }
-    for example in panel.shown():
+    for example in panel.shown(kind):
         for epoch in panel.columns():
             pixels = panel.pixels(kind, example, epoch)
             if pixels is None:
@@ -247,131 +259,3 @@ def _data(panel: Panel, kind: Kind) -> Data:
             for name, value in zip(columns, line, strict=True):
                 columns[name].append(value)
     return Data("attributions", columns, data_title="maps")
-
-
-# words ---------------------------------------------------------------------------------------------------------------
-
-
-def _answer(panel: Panel, kinds: Sequence[Kind]) -> Prose:
-    """Which label the pixels point to, over all examples of the group: at the peak, and at the end."""
-    kind = kinds[0]
-    if kind.parts[0][0] == SALIENCY:
-        return prose(
-            "Only saliency was recorded, which has no sign:",
-            muted(" it shows where the network looks, not for which label."),
-        )
-    if kind.parts[0][0] != INTEGRATED:
-        return prose(
-            "No integrated gradients were recorded,", muted(" whose sums would say for which label pixels speak.")
-        )
-    last = panel.epochs[-1]
-    if panel.group == "wrong":
-        return _wrong_answer(panel, kind, panel.near(panel.view.key.peak), last)
-    things = f"{'clean ' if panel.group == 'clean' else ''}examples {_of_the_panel(panel)}"
-    first = panel.epochs[0]
-    signs = _signs(panel, kind, first)
-    start = (
-        f"At epoch {first:,} the pixels spoke for the given label in {part_of(signs.positive, signs.total)} {things}"
-    )
-    if first == last:
-        return prose(start + ".")
-    signs = _signs(panel, kind, last)
-    return prose(start + ";", muted(f" at epoch {last:,} in {part_of(signs.positive, signs.total)}."))
-
-
-def _wrong_answer(panel: Panel, kind: Kind, early: int, last: int) -> Prose:
-    signs = _signs(panel, kind, early)
-    start = prose(f"At epoch {early:,} the pixels pointed to the ", true("true label"))
-    counted = f" in {part_of(signs.negative, signs.total)} wrongly labelled examples {_of_the_panel(panel)}"
-    if early == last:
-        return (*start, *prose(counted, "."))
-    signs = _signs(panel, kind, last)
-    end = muted(f" in {part_of(signs.positive, signs.total)}.")
-    return (*start, *prose(counted, ";", muted(f" at epoch {last:,} to the "), noisy("wrong one"), end))
-
-
-@dataclass(frozen=True)
-class _Signs:
-    """Examples of the group that have a map, and those in which its sum is positive, or negative."""
-
-    total: int
-    positive: int
-    negative: int
-
-
-def _signs(panel: Panel, kind: Kind, epoch: int) -> _Signs:
-    maps = [panel.pixels(kind, int(example), epoch) for example in panel.examples]
-    sums = [float(pixels.sum()) for pixels in maps if pixels is not None]
-    return _Signs(len(sums), sum(value > 0 for value in sums), sum(value < 0 for value in sums))
-
-
-def _of_the_panel(panel: Panel) -> str:
-    return "measured" if panel.grown else "of the panel"
-
-
-def _caption(panel: Panel, kind: Kind, shown: Sequence[int]) -> Prose:
-    rows = len(set(shown).intersection(panel.held(kind)))
-    counted = {1: "One", 2: "Two", 3: "Three", 4: "Four"}.get(rows, f"{rows}")
-    what = {"wrong": "wrongly labelled example", "clean": "clean example", "all": "example"}[panel.group]
-    learned = "memorized" if panel.group == "wrong" else "learned for good"
-    order = f"{'s' if rows > 1 else ''} {_of_the_panel(panel)}"
-    if rows > 1 and panel.any_learned:
-        order += f", from the first {learned} to the last"
-    start = f"{counted} {what}{order}. Each pixel is coloured by "
-    others = "" if rows == len(shown) else " Of the others this map was not measured."
-    return prose(start, *kind.meaning, f" Every picture has its own scale.{others}")
-
-
-def _how_to_read(panel: Panel) -> tuple[Prose, ...]:
-    added = f"how far the image moves the logit away from that of {panel.against}"
-    if panel.group == "wrong":
-        added = f"how much further the image moves the two logits apart than {panel.against} does"
-    return (
-        prose(
-            "A pixel is clear where it makes no difference and strong where it makes most of one, in that picture. "
-            "Pictures are not comparable in strength, since logits grow during training."
-        ),
-        prose(f"The answer above adds up each map: the sum is {added}."),
-        prose(
-            "The rows are not chosen by eye: they are quantiles of the epoch from which the given label stays the "
-            "answer, among the examples of a fixed, seeded panel"
-            + (" and those measured later." if panel.grown else ".")
-        ),
-    )
-
-
-def _definition(panel: Panel) -> tuple[Prose, ...]:
-    steps, baseline = panel.metadata.get("n_steps"), panel.baseline
-    points = f" at {steps} points" if isinstance(steps, int) else ""
-    unit = " in standardised units" if panel.view.config else ""
-    integrated = (
-        "Integrated gradients: input less baseline, times the mean gradient of a logit along the straight line "
-        f"between them{points}. The baseline is {panel.against} (every value {number(baseline)}{unit}). The map "
-        "of a difference of logits is the difference of their maps. Saliency: absolute value of the gradient. "
-        "Colour channels are summed."
-    )
-    if PRODUCT in panel.methods:
-        integrated += " Input × gradient: the input times the gradient of a logit."
-    if GRAD_CAM in panel.methods:
-        integrated += (
-            " Grad-CAM: the channels of the last convolution, each times the mean gradient of a logit by it, summed; "
-            "what is negative left out; enlarged to the image."
-        )
-    source = (
-        "Sundararajan et al., Axiomatic Attribution for Deep Networks, ICML 2017, arxiv.org/abs/1703.01365; "
-        "Simonyan et al., Deep Inside Convolutional Networks, 2014, arxiv.org/abs/1312.6034; "
-        + ("Shrikumar et al., 2016, arxiv.org/abs/1605.01713; " if PRODUCT in panel.methods else "")
-        + ("Selvaraju et al., Grad-CAM, ICCV 2017, arxiv.org/abs/1610.02391; " if GRAD_CAM in panel.methods else "")
-        + "computed by captum"
-    )
-    version = panel.metadata.get("captum")
-    number_of = len(panel.examples)
-    which = {"wrong": "wrongly labelled", "clean": "clean", "all": "training"}[panel.group]
-    return (
-        prose(integrated),
-        prose(
-            f"Measured in eval mode on {number_of} {which} example{'' if number_of == 1 else 's'}"
-            + ("." if panel.grown else " of the probe's panel.")
-        ),
-        prose(source + (f" {version}." if isinstance(version, str) else ".")),
-    )

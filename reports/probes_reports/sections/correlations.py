@@ -1,4 +1,4 @@
-"""Do the views agree on each example? Scores of gradients against scores of trajectories."""
+"""Do the views agree on each example? Scores of probes against scores of trajectories."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from probes.scores import CATALOGUE
 from probes.scores.correlations import rank_correlations
 from probes_reports.figures.score_matrix import score_matrix
 from probes_reports.sections.finding_facts import suspicion
+from probes_reports.sections.groups import FEWEST
 from probes_reports.sections.probe_columns import probe_columns
 from probes_reports.sections.section import Absent, Data, Plot, Section
 from probes_reports.view import RunView
@@ -19,7 +20,7 @@ __all__ = ["FIGURES", "Matrix", "build"]
 
 KEY, TITLE = "correlations", "All views"
 FIGURES = (KEY,)
-QUESTION = "Do gradients and trajectories single out the same examples?"
+QUESTION = "Do probes and trajectories single out the same examples?"
 PROBES = ("gradient_norms", "input_grad", "vog", "self_influence", "loss_curvature", "prediction_depth")
 OPPOSED = 0.2  # below minus that a pair is said to be in opposite order
 SHORT = {"area under the margin": "margin (AUM)"}
@@ -37,17 +38,19 @@ class Score:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Rank correlations of scores of gradients (rows) with scores of trajectories (columns).
+    """Rank correlations of scores of probes (rows) with scores of trajectories (columns).
 
     Attributes:
         rows, columns: scores.
-        values: float64, (R, C); NaN where undefined.
+        values: float64, (R, C); NaN where undefined, and where fewer than FEWEST examples have both scores.
+        measured: int64, (R, C); examples that have both scores.
         examples: of the run.
     """
 
     rows: tuple[Score, ...]
     columns: tuple[Score, ...]
     values: np.ndarray
+    measured: np.ndarray
     examples: int
 
     def closest(self) -> tuple[int, int]:
@@ -78,7 +81,7 @@ def build(view: RunView) -> Section | Absent:
             "probe measure RUN --probe gradient_norms", probes=PROBES,
         )  # fmt: skip
     if not np.isfinite(matrix.values).any():
-        return Absent(KEY, TITLE, QUESTION, prose("No two scores vary over the same examples."))
+        return Absent(KEY, TITLE, QUESTION, prose(_nothing(matrix)))
     pairs = [*dict.fromkeys((matrix.closest(), matrix.loosest()))]
     rows, columns = ([score.label for score in scores] for scores in (matrix.rows, matrix.columns))
     return Section(
@@ -91,7 +94,7 @@ def build(view: RunView) -> Section | Absent:
                 KEY,
                 wide=score_matrix(matrix.values, rows, columns, pairs),
                 narrow=score_matrix(matrix.values, rows, columns, pairs, narrow=True),
-                alt="Rank correlation of every score of a gradient probe with every score of trajectories.",
+                alt="Rank correlation of every score of a probe with every score of trajectories.",
                 halo=False,
             ),
             _data(matrix),
@@ -110,11 +113,14 @@ def _matrix(view: RunView) -> Matrix | None:
     held = [(score, values) for score, values in held if np.isfinite(values).any()]
     if not held:
         return None
-    values = rank_correlations(np.stack([p.suspicion for p in probes]), np.stack([values for _, values in held]))
+    rows, columns = np.stack([p.suspicion for p in probes]), np.stack([values for _, values in held])
+    measured = (~np.isnan(rows)).astype(np.int64) @ (~np.isnan(columns)).astype(np.int64).T
+    values = np.where(measured < FEWEST, np.nan, rank_correlations(rows, columns))
     return Matrix(
         tuple(Score(probe.name, probe.label, probe.direction == "low", probe.source) for probe in probes),
         tuple(Score(s.name, SHORT.get(s.label, s.label), s.direction == "low", s.source) for s, _ in held),
         values,
+        measured,
         view.num_examples,
     )
 
@@ -124,32 +130,79 @@ def _data(matrix: Matrix) -> Data:
     return Data(
         KEY,
         {
-            "gradient_score": [matrix.rows[row].name for row, _ in pairs],
+            "probe_score": [matrix.rows[row].name for row, _ in pairs],
             "trajectory_score": [matrix.columns[column].name for _, column in pairs],
             "rank_correlation": [float(matrix.values[pair]) for pair in pairs],
+            "examples": [int(matrix.measured[pair]) for pair in pairs],
         },
     )
 
 
+def _nothing(matrix: Matrix) -> str:
+    """Why there is no correlation to show."""
+    most = int(matrix.measured.max())
+    if most >= FEWEST:
+        return "No two scores vary over the same examples."
+    return (
+        f"Scores of probes were measured on {count(most)} of the {count(matrix.examples)} training examples: too few "
+        f"to compare orders, which takes {FEWEST}."
+    )
+
+
+def _over(matrix: Matrix) -> tuple[str, str]:
+    """ "over the 1,400 training examples", or those that have both scores; and what a dash says where there is one."""
+    least, most = int(matrix.measured[matrix.measured >= FEWEST].min()), int(matrix.measured.max())
+    few = f" –: fewer than {FEWEST} examples have both scores." if matrix.measured.min() < FEWEST else ""
+    if least == matrix.examples:
+        return f"over the {count(matrix.examples)} training examples", few
+    between = count(most) if least == most else f"{count(least)} to {count(most)}"
+    return f"over the training examples that have both scores, {between} of the {count(matrix.examples)}", few
+
+
 def _answer(matrix: Matrix) -> Prose:
     """The closest pair, the one with least in common, and one that is turned round."""
-    if matrix.values.size == 1:
-        return prose(f"{_pair(matrix, (0, 0))} have rank correlation ", highlight(_value(matrix, (0, 0))), ".")
+    if np.isfinite(matrix.values).sum() == 1:
+        return prose(
+            f"{_pair(matrix, matrix.closest())} have rank correlation ",
+            highlight(_value(matrix, matrix.closest())),
+            ".",
+        )
     closest, loosest, lowest = matrix.closest(), matrix.loosest(), matrix.lowest()
-    rest = f" {_pair(matrix, loosest)} have least to do with each other ({_value(matrix, loosest)})."
+    rest = _with_ties(matrix, loosest, "have least to do with each other")
     if matrix.values[lowest] < -OPPOSED:
-        rest += f" {_pair(matrix, lowest)} come nearest to the opposite order ({_value(matrix, lowest)})."
+        rest += _with_ties(matrix, lowest, "come nearest to the opposite order")
+    ties = _ties(matrix, closest)
+    others = f", as {count(ties)} other {'pair does' if ties == 1 else 'pairs do'}" if ties else ""
     return prose(
-        f"{_pair(matrix, closest)} order the examples most alike, with rank correlation ",
+        f"{_pair(matrix, closest)} order the examples most alike{others}, with rank correlation ",
         highlight(_value(matrix, closest)),
         ".",
         muted(rest),
     )
 
 
+def _with_ties(matrix: Matrix, pair: tuple[int, int], what: str) -> str:
+    """A sentence about a pair, or about as many as show the same number; with a space in front."""
+    ties = _ties(matrix, pair)
+    if not ties:
+        return f" {_pair(matrix, pair)} {what} ({_value(matrix, pair)})."
+    return f" {count(ties + 1)} pairs {what} ({_value(matrix, pair)}), {_names(matrix, pair)} among them."
+
+
+def _ties(matrix: Matrix, pair: tuple[int, int]) -> int:
+    """Other pairs that show the same number."""
+    shown = np.round(matrix.values, 2)
+    return int((shown == shown[pair]).sum()) - 1
+
+
+def _names(matrix: Matrix, pair: tuple[int, int]) -> str:
+    return f"{matrix.rows[pair[0]].label} and {matrix.columns[pair[1]].label}"
+
+
 def _pair(matrix: Matrix, pair: tuple[int, int]) -> str:
-    row, column = matrix.rows[pair[0]].label, matrix.columns[pair[1]].label
-    return f"{row[:1].upper()}{row[1:]} and {column}"
+    """To begin a sentence with."""
+    names = _names(matrix, pair)
+    return f"{names[:1].upper()}{names[1:]}"
 
 
 def _value(matrix: Matrix, pair: tuple[int, int]) -> str:
@@ -165,9 +218,10 @@ def _caption(matrix: Matrix) -> Prose:
         if turned
         else ""
     )
+    over, few = _over(matrix)
     return prose(
-        f"Spearman’s rank correlation over the {count(matrix.examples)} training examples, gradient scores against "
-        f"trajectory scores.{directions} Pink: the same order; grey: the opposite one; framed: the pairs named first."
+        f"Spearman’s rank correlation {over}, scores of probes against scores of trajectories.{directions} Pink: the "
+        f"same order; violet: the opposite one; framed: the pairs named first.{few}"
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from probes.scores import auroc as area
 from probes.scores.probe_scores import checkpoints_in_words
 from probes_reports.sections.finding_facts import expected_hits, known_truth
+from probes_reports.sections.groups import FEWEST
 from probes_reports.sections.probe_columns import ProbeColumn, probe_columns
 from probes_reports.sections.probe_frames import frame_of
 from probes_reports.sections.section import Caption, Cell, Column, Data, Heading, Part, Table
@@ -26,13 +27,19 @@ class ProbeRank:
         column: the score.
         auroc: of noisy against clean examples, in the published direction.
         among_first: share of the noisy ones among as many most suspicious examples.
-        measured: examples of known truth that have a value.
+        noisy, clean: examples of known truth that have a value.
     """
 
     column: ProbeColumn
     auroc: float
     among_first: float
-    measured: int
+    noisy: int
+    clean: int
+
+    @property
+    def few(self) -> bool:
+        """Whether a group has too few examples for an AUROC to say anything."""
+        return min(self.noisy, self.clean) < FEWEST
 
 
 def rank_probe_columns(view: RunView) -> list[ProbeRank]:
@@ -48,23 +55,29 @@ def rank_probe_columns(view: RunView) -> list[ProbeRank]:
         if found is not None:
             total = int(wrong.sum())
             hits = float(expected_hits(values, wrong, np.array([total]))[0])
-            ranks.append(ProbeRank(column, found, hits / total, int(judged.sum())))
+            ranks.append(ProbeRank(column, found, hits / total, total, int(judged.sum()) - total))
     return sorted(ranks, key=lambda rank: -rank.auroc)
 
 
 def probe_parts(view: RunView) -> tuple[Part, ...]:
     """Heading, table, data and caption; nothing where no probe left a score that can be judged."""
-    ranks = rank_probe_columns(view)
-    if not ranks:
+    every = rank_probe_columns(view)
+    if not every:
         return ()
+    heading = Heading(prose("Scores of probes", muted(" in the direction their papers give")))
+    few = tuple(Caption(text) for text in [_too_few(view, [rank for rank in every if rank.few])] if text)
+    ranks = [rank for rank in every if not rank.few]
+    if not ranks:
+        return heading, *few
     table = Table(
         columns=(
             Column("score"),
             Column("what it is", keep_narrow=False),
             Column("0.5 1", keep_narrow=False),
             Column("AUROC", "right"),
-            Column("published", "right"),
-            Column(f"among first {count(view.num_noisy or 0)}", "right"),
+            Column("noisy + clean", "right"),
+            Column("published", "right", keep_narrow=False),
+            Column("among as many first", "right"),
         ),
         rows=tuple(_row(rank) for rank in ranks),
         alt=f"Every score of a probe: how well it finds the {view.words.noisy} in its published direction.",
@@ -76,13 +89,13 @@ def probe_parts(view: RunView) -> tuple[Part, ...]:
             "published_direction": [rank.column.direction for rank in ranks],
             "auroc": [rank.auroc for rank in ranks],
             "share_among_first": [rank.among_first for rank in ranks],
-            "examples": [rank.measured for rank in ranks],
+            "noisy_examples": [rank.noisy for rank in ranks],
+            "clean_examples": [rank.clean for rank in ranks],
         },
         data_title="scores of probes",
     )
-    heading = Heading(prose("Scores of the gradient probes", muted(" in the direction their papers give")))
     texts = (_caption(view, ranks), _vog_warning(view, ranks), _influence_setting(view, ranks))
-    return heading, table, data, *(Caption(text) for text in texts if text)
+    return heading, table, data, *(Caption(text) for text in texts if text), *few
 
 
 def _row(rank: ProbeRank) -> tuple[Cell, ...]:
@@ -92,19 +105,32 @@ def _row(rank: ProbeRank) -> tuple[Cell, ...]:
         Cell(prose(rank.column.meaning)),
         Cell(dot=place) if place >= 0 else Cell(prose(muted("‹ below 0.5"))),
         Cell(prose(strong(auroc(rank.auroc)))),
+        Cell(prose(f"{count(rank.noisy)}\u00a0+\u00a0{count(rank.clean)}")),
         Cell(prose(rank.column.direction)),
         Cell(prose(percent(rank.among_first))),
     )
 
 
 def _caption(view: RunView, ranks: list[ProbeRank]) -> Prose:
-    fewest, known = min(rank.measured for rank in ranks), known_truth(view)
+    known = known_truth(view)
     total = 0 if known is None else int(known.sum())
-    some = f" Some were measured on {count(fewest)} of the {count(total)} examples only." if fewest < total else ""
+    partial = any(rank.noisy + rank.clean < total for rank in ranks)
+    some = f" Not every score was measured on all {count(total)} examples: beside each AUROC stands on how many."
     return prose(
-        "These need gradients, so they are measured at a few epochs. AUROC is what was measured here with the end that "
-        "its paper calls suspicious; below 0.5 that end is the wrong one for this noise. Last column: share of the "
-        f"{view.words.noisy} among as many most suspicious examples.{some}"
+        "These are measured by probes at a few epochs. AUROC is what was measured here with the end that its paper "
+        "calls suspicious; below 0.5 that end is the wrong one for this noise. Last column: share of the measured "
+        f"{view.words.noisy} among as many most suspicious examples.{some if partial else ''}"
+    )
+
+
+def _too_few(view: RunView, ranks: list[ProbeRank]) -> Prose:
+    """Scores of a handful of examples, which get no AUROC; nothing where there are none."""
+    if not ranks:
+        return ()
+    each = "; ".join(f"{rank.column.label} on {count(rank.noisy)} and {count(rank.clean)}" for rank in ranks)
+    return prose(
+        f"Measured on too few examples for an AUROC, which takes {FEWEST} {view.words.noisy} and as many clean "
+        f"examples: {each}."
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from probes_reports.figures.groups import Role
-from probes_reports.sections.groups import Group, groups
+from probes_reports.sections.groups import FEWEST, Group, groups
 from probes_reports.sections.probe_frames import frame_of, main_epoch, quantiles_by_epoch
 from probes_reports.view import RunView
 
@@ -22,10 +22,21 @@ ROLES: tuple[Role, ...] = ("clean", "noisy", "all")
 
 @dataclass(frozen=True)
 class GroupNorms:
-    """Lengths of the gradients of a group: float64, (T, 5); 5, 25, 50, 75, 95% per epoch, NaN where unknown."""
+    """Lengths of the gradients of a group.
+
+    Attributes:
+        quantiles: float64, (T, 5); 5, 25, 50, 75, 95% per epoch, NaN where unknown.
+        measured: examples of the group that have a finite length at any epoch.
+    """
 
     group: Group
     quantiles: np.ndarray
+    measured: int
+
+    @property
+    def whole(self) -> bool:
+        """Whether every example of the group was measured."""
+        return self.measured == int(self.group.members.sum())
 
 
 @dataclass(frozen=True)
@@ -77,6 +88,11 @@ class Facts:
     start_is: str
     last: int
 
+    @property
+    def few(self) -> bool:
+        """Whether a group has too few lengths for a sentence to compare them."""
+        return any(norms.measured < FEWEST for norms in self.norms)
+
     def median(self, norms: GroupNorms, epoch: int) -> float:
         """Median length of a group's gradients at an epoch; NaN where unknown."""
         found = norms.quantiles[self.epochs == epoch, 2]
@@ -104,14 +120,22 @@ def _norms(view: RunView, frame: pd.DataFrame | None) -> tuple[np.ndarray, tuple
     if frame is None:
         return np.empty(0, dtype=np.int64), ()
     epochs = np.unique(frame["epoch"].to_numpy(dtype=np.int64))
+    usable = frame[(frame["split"] == "train") & np.isfinite(frame["gradient_norm"].astype(np.float64))]
+    usable = np.unique(usable["example"].to_numpy(dtype=np.int64))
+    usable = usable[(usable >= 0) & (usable < view.num_examples)]
     found = [
-        GroupNorms(group, quantiles_by_epoch(frame, "gradient_norm", group, epochs.tolist())) for group in groups(view)
+        GroupNorms(
+            group,
+            quantiles_by_epoch(frame, "gradient_norm", group, epochs.tolist()),
+            int(group.members[usable].sum()),
+        )
+        for group in groups(view)
     ]
     found = [norms for norms in found if np.isfinite(norms.quantiles).any()]
     if not found:
         return np.empty(0, dtype=np.int64), ()
     rows = np.any([np.isfinite(norms.quantiles[:, 2]) for norms in found], axis=0)
-    return epochs[rows], tuple(GroupNorms(norms.group, norms.quantiles[rows]) for norms in found)
+    return epochs[rows], tuple(GroupNorms(norms.group, norms.quantiles[rows], norms.measured) for norms in found)
 
 
 def _agreement(frame: pd.DataFrame) -> Agreement | None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from probes_reports.figures.groups import Role
 from probes_reports.sections.gradient_facts import Agreement, Facts
-from probes_reports.sections.groups import missing_group
+from probes_reports.sections.groups import FEWEST, missing_group
 from probes_reports.sections.section import Caption
 from probes_reports.view import RunView
 from probes_reports.wording import Clause, Prose, clean, count, muted, noisy, number, plain_text, prose, strong
@@ -21,7 +21,7 @@ def answer(view: RunView, facts: Facts) -> Prose:
     """Whether the groups pulled against each other, or else how long or how coherent their gradients were."""
     agreement = facts.agreement
     cosine = float("nan")
-    if agreement is not None and agreement.cosine is not None:
+    if agreement is not None and agreement.cosine is not None and agreement.examples >= FEWEST:
         cosine = agreement.at(agreement.cosine, facts.start)
     lengths, coherences = _lengths(facts), _coherences(facts)
     at = f"At epoch {count(facts.start)}"
@@ -30,10 +30,27 @@ def answer(view: RunView, facts: Facts) -> Prose:
         rest = f" The median gradient then{plain_text(prose(*lengths))}" if lengths else ""
         return prose(*_coloured(view, first), muted(rest + _end(facts)))
     if lengths:
-        return prose(f"{at} the median gradient", *lengths, muted(_final_lengths(facts)))
+        of = "" if all(norms.whole for norms in facts.norms) else f" of the {_measured(facts)} measured"
+        return prose(f"{at} the median gradient{of}", *lengths, muted(_final_lengths(facts)))
     if coherences:
         return prose(f"{at} {coherences[:1].lower()}{coherences[1:]}")
+    if facts.few:
+        return prose(
+            f"Gradients were measured of {_measured(facts)}:",
+            muted(
+                f" too few for a sentence about them, which takes {FEWEST}{' of each group' * (len(facts.norms) > 1)}."
+            ),
+        )
     return prose(f"{at} nothing was measured that can be compared.")
+
+
+def _measured(facts: Facts) -> str:
+    """ "7 wrong labels and 1 clean example"."""
+    return " and ".join(_some(norms.measured, norms.group.name) for norms in reversed(facts.norms))
+
+
+def _some(number_of: int, name: str) -> str:
+    return f"{count(number_of)} {name.removesuffix('s') if number_of == 1 else name}"
 
 
 def _pulled(view: RunView, cosine: float) -> str:
@@ -66,7 +83,7 @@ def _end(facts: Facts) -> str:
 
 def _lengths(facts: Facts) -> tuple[Clause | str, ...]:
     """ " was 9.85 long for wrong labels and 3.91 for clean examples."; nothing where unknown."""
-    known = [(norms, facts.median(norms, facts.start)) for norms in reversed(facts.norms)]
+    known = [(norms, facts.median(norms, facts.start)) for norms in reversed(facts.norms) if not facts.few]
     known = [(norms, value) for norms, value in known if not np.isnan(value)]
     pieces: list[Clause | str] = []
     for place, (norms, value) in enumerate(known):
@@ -86,7 +103,7 @@ def _coherences(facts: Facts) -> str:
     """Which group agrees more among itself at the epoch of the sentence, or how much the only one does."""
     agreement = facts.agreement
     series = () if agreement is None else agreement.measures.get("m_coherence", ())
-    if agreement is None or not series:
+    if agreement is None or not series or agreement.examples < FEWEST:
         return ""
     values: dict[Role, float] = {one.role: agreement.at(one.values, facts.start) for one in series}
     if np.isnan(list(values.values())).any():
@@ -100,11 +117,17 @@ def _coherences(facts: Facts) -> str:
 
 
 def norms_caption(view: RunView, facts: Facts) -> Prose:
-    """What the ribbons are, and what was measured when."""
+    """What the ribbons are, of how many examples, and what was measured when."""
     shown = missing_group(view, [norms.group for norms in facts.norms])
+    whole = all(norms.whole for norms in facts.norms) and sum(n.measured for n in facts.norms) == view.num_examples
+    whose = (
+        "each training example’s own loss"
+        if whole
+        else f"the loss of each of {_measured(facts)}, of {count(view.num_examples)} training examples,"
+    )
     return prose(
-        "Length of the gradient of each training example’s own loss by all weights: median, middle half and middle 90% "
-        f"of each group. Dots are the epochs measured, lines between them only connect.{shown}"
+        f"Length of the gradient of {whose} by all weights: median, middle half and middle 90% of each group. "
+        f"Dots are the epochs measured, lines between them only connect.{shown}"
     )
 
 

@@ -13,7 +13,9 @@ from probes_reports.figures.groups import Role
 if TYPE_CHECKING:
     from probes_reports.view import RunView
 
-__all__ = ["Group", "groups", "missing_group"]
+__all__ = ["FEWEST", "Group", "groups", "missing_group"]
+
+FEWEST = 20  # examples, of each group where two are compared, below which no sentence compares anything
 
 
 @dataclass(frozen=True)

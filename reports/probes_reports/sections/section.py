@@ -103,7 +103,7 @@ class Slider:
 class Chooser:
     """Radio buttons; whatever carries `data-when="NAME=VALUE"` shows while that value is chosen (first at the start).
 
-    Several conditions: `data-when="map=saliency label=given"`.
+    Several conditions: `data-when="map=saliency label=given"`; several values: `data-when="map=saliency|gradient"`.
     """
 
     template: ClassVar[str] = "part_chooser.html.j2"

@@ -1,14 +1,17 @@
-/* The panel's maps at the epoch of the slider; nothing moves unless the slider does, or Play is pressed. */
+/* The maps of both groups at the epoch of the slider; nothing moves unless the slider does, or Play is pressed. */
 "use strict";
 (() => {
   const STEP_MS = 900;
   for (const film of document.querySelectorAll("[data-film]")) {
-    const { epochs, shape, steps, reels, answers, tones, texts } = JSON.parse(film.querySelector("script").textContent);
-    const [input, output, text] = ["input", "output", ".film-text"].map((name) => film.querySelector(name));
+    const { epochs, shape, steps, tones, kinds, groups } = JSON.parse(film.querySelector("script").textContent);
+    const [input, output] = ["input", "output"].map((name) => film.querySelector(name));
     const play = film.querySelector(".film-play");
-    const canvases = [...film.querySelectorAll("canvas")];
-    const bars = [...film.querySelectorAll(".map > i")];
-    const bytes = Object.fromEntries(Object.entries(reels).map(([kind, reel]) => [kind, Uint8Array.from(atob(reel.levels), (c) => c.charCodeAt(0))]));
+    film.querySelectorAll("[data-film-group]").forEach((element, at) => {
+      const group = groups[at];
+      group.text = element.querySelector(".film-text");
+      group.items = [...element.querySelectorAll(".film-cards > li")];
+      for (const reel of Object.values(group.reels)) reel.bytes = Uint8Array.from(atob(reel.levels), (c) => c.charCodeAt(0));
+    });
     const size = shape[0] * shape[1];
 
     /** Red, green and blue of a CSS variable, whatever its theme. */
@@ -18,27 +21,33 @@
     }
     function chosenKind() {
       const chosen = document.querySelector("input[name=attribution_map]:checked");
-      return chosen && chosen.value in reels ? chosen.value : Object.keys(reels)[0];
+      return chosen && kinds.includes(chosen.value) ? chosen.value : kinds[0];
     }
-    function draw() {
-      const kind = chosenKind(), at = Number(input.value);
-      const colours = [channels(reels[kind].positive), channels(reels[kind].negative)];
-      canvases.forEach((canvas, card) => {
-        const image = new ImageData(shape[1], shape[0]);
-        const start = (at * canvases.length + card) * size;
+    function drawGroup(group, kind, at) {
+      const reel = group.reels[group.shows[kind]];
+      group.items.forEach((item, card) => { item.hidden = !reel || !reel.cards.includes(card); });
+      group.text.textContent = reel ? reel.texts[at] : "";
+      if (!reel) return;
+      const colours = [channels(reel.positive), channels(reel.negative)];
+      reel.cards.forEach((card, place) => {
+        const item = group.items[card], image = new ImageData(shape[1], shape[0]);
+        const start = (at * reel.cards.length + place) * size;
         for (let pixel = 0; pixel < size; pixel++) {
-          const level = bytes[kind][start + pixel];
+          const level = reel.bytes[start + pixel];
           const below = level > steps;
           const opacity = Math.round((255 * (below ? level - steps : level)) / steps);
           image.data.set([...colours[Number(below)], opacity], 4 * pixel);
         }
-        canvas.getContext("2d").putImageData(image, 0, 0);
+        item.querySelector("canvas").getContext("2d").putImageData(image, 0, 0);
+        item.querySelector(".map > i").style.background = `var(--${tones[group.answers[at][card]]})`;
       });
-      bars.forEach((bar, card) => { bar.style.background = `var(--${tones[answers[at][card]]})`; });
+    }
+    function draw() {
+      const kind = chosenKind(), at = Number(input.value);
+      for (const group of groups) drawGroup(group, kind, at);
       const name = epochs[at].toLocaleString("en");
       output.textContent = name;
       input.setAttribute("aria-valuetext", `epoch ${name}`);
-      text.textContent = texts[at];
     }
 
     let timer = 0;

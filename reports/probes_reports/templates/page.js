@@ -162,7 +162,7 @@
     for (const input of document.querySelectorAll("[data-chooser] input:checked")) chosen[input.name] = input.value;
     for (const element of document.querySelectorAll("[data-when]")) {
       const conditions = element.dataset.when.split(" ").map((condition) => condition.split("="));
-      element.hidden = !conditions.every(([name, value]) => chosen[name] === value);
+      element.hidden = !conditions.every(([name, values]) => !(name in chosen) || values.split("|").includes(chosen[name]));
     }
   }
   document.querySelectorAll("[data-chooser]").forEach((element) => element.addEventListener("change", choose));

@@ -37,7 +37,7 @@ def _write_critical(view, shares, floors, *, count=50, split="validation", setti
     return RunView(open_run(view.run.path))
 
 
-def _write_norms(view, length, *, epochs=MEASURED, name="gradient_norms") -> RunView:
+def _write_norms(view, length, *, epochs=MEASURED, name="gradient_norms", examples=None) -> RunView:
     """Gradient norms: `length(epoch, noisy)` for each example, N of them."""
     noisy = np.zeros(view.num_examples, bool) if view.noisy is None else view.noisy
     for epoch in epochs:
@@ -45,6 +45,7 @@ def _write_norms(view, length, *, epochs=MEASURED, name="gradient_norms") -> Run
         frame = pd.DataFrame(
             {"epoch": np.int32(epoch), "split": "train", "example": np.arange(len(noisy)), "gradient_norm": values}
         )
+        frame = frame if examples is None else frame[frame["example"].isin(examples)].reset_index(drop=True)
         write_probe_frame(view.run.path, name, epoch, frame)
     return RunView(open_run(view.run.path))
 

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
+from probes_reports.figures.score_matrix import _opacity
+from probes_reports.palette import DARK, LIGHT, contrast, dark_twins
 from probes_reports.sections.correlations import build
 from probes_reports.sections.section import Absent, Data
 from probes_reports.view import RunView
@@ -12,7 +14,7 @@ from probes_reports.wording import plain_text
 
 def table(section):
     data = next(part for part in section.parts if isinstance(part, Data)).columns
-    pairs = zip(data["gradient_score"], data["trajectory_score"], strict=True)
+    pairs = zip(data["probe_score"], data["trajectory_score"], strict=True)
     return dict(zip(pairs, data["rank_correlation"], strict=True))
 
 
@@ -50,6 +52,33 @@ def test_examples_that_lack_a_score_are_left_out_of_its_pairs(view, write_scores
     assert found["input_grad", "mean_loss"] == pytest.approx(1.0)
 
 
+def test_the_caption_counts_the_examples_that_have_both_scores(view, write_scores):
+    loss = view.scores["mean_loss"].to_numpy()
+    section = build(write_scores(view, vog=np.where(np.arange(60) < 25, -loss, np.nan), input_grad=loss))
+
+    data = next(part for part in section.parts if isinstance(part, Data)).columns
+    assert dict(zip(data["probe_score"], data["examples"], strict=True)) == {"vog": 25, "input_grad": 60}
+    assert "over the training examples that have both scores, 25 to 60 of the 60," in plain_text(section.caption)
+
+
+def test_a_handful_of_examples_makes_no_headline(view, write_scores):
+    loss = view.scores["mean_loss"].to_numpy()
+    some = np.where(np.arange(60) < 2, loss, np.nan)
+    section = build(write_scores(view, gradient_norm=some, vog=np.random.default_rng(0).normal(size=60)))
+
+    assert "radient norm" not in plain_text(section.answer)
+    assert np.isnan(table(section)["gradient_norm", "mean_loss"])
+    assert "–: fewer than 20 examples have both scores." in plain_text(section.caption)
+
+
+def test_where_every_score_is_of_a_handful_one_line_says_so(view, write_scores):
+    loss = view.scores["mean_loss"].to_numpy()
+    section = build(write_scores(view, gradient_norm=np.where(np.arange(60) < 8, loss, np.nan)))
+
+    assert isinstance(section, Absent)
+    assert "measured on 8 of the 60 training examples: too few" in plain_text(section.reason)
+
+
 def test_the_answer_names_the_pairs_and_their_values(view, write_scores):
     loss = view.scores["mean_loss"].to_numpy()
     section = build(write_scores(view, gradient_norm=loss, vog=-loss))
@@ -60,6 +89,34 @@ def test_the_answer_names_the_pairs_and_their_values(view, write_scores):
     assert answer.endswith("VoG and mean loss come nearest to the opposite order (−1.00).")
     weakest = min(abs(value) for value in found.values())
     assert f"{weakest:.2f}).".removeprefix("-") in answer
+
+
+def test_pairs_that_show_the_same_number_are_counted_together(view, write_scores):
+    loss = view.scores["mean_loss"].to_numpy()
+    section = build(write_scores(view, gradient_norm=loss, input_grad=loss))
+    answer = plain_text(section.answer)
+
+    assert "order the examples most alike, as " in answer
+    others = int(answer.split("as ")[1].split(" other pair")[0])
+    found = table(section)
+    assert others == sum(round(value, 2) == 1.0 for value in found.values()) - 1
+    assert "2 pairs have least to do with each other" in answer
+
+
+def test_strong_and_weak_cells_differ_in_colour_and_numbers_stay_readable_in_both_themes():
+    twins = dark_twins()
+    for light in (LIGHT.highlight, LIGHT.series_4):
+        for colour, page, ink in ((light, LIGHT.page, LIGHT.ink), (twins[light], DARK.page, DARK.ink)):
+            half, strong = mixed(colour, page, _opacity(0.5)), mixed(colour, page, _opacity(0.9))
+            assert contrast(half, page) > 1.15
+            assert contrast(strong, half) > 1.25
+            assert contrast(mixed(colour, page, _opacity(1)), ink) >= 4.5
+
+
+def mixed(colour, page, alpha) -> str:
+    """Hex of a colour of an opacity on the page."""
+    pairs = [(int(colour[at : at + 2], 16), int(page[at : at + 2], 16)) for at in (1, 3, 5)]
+    return "#" + "".join(f"{round(alpha * over + (1 - alpha) * under):02x}" for over, under in pairs)
 
 
 def test_a_slightly_negative_correlation_is_not_called_the_opposite_order(view, write_scores):

@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 from probes.training import TrainConfig, train
 from probes_reports.sections.finding import build
 from probes_reports.sections.finding_probes import probe_parts, rank_probe_columns
-from probes_reports.sections.section import Caption, Table
+from probes_reports.sections.section import Caption, Heading, Table
 from probes_reports.view import RunView
 from probes_reports.wording import plain_text
 
@@ -31,7 +31,8 @@ def test_each_score_of_a_probe_has_a_row_the_best_first(view, write_scores):
     expected = {"gradient norm": roc_auc_score(view.noisy, norm), "VoG": roc_auc_score(view.noisy, vog)}
     assert [row[0] for row in rows] == ["gradient norm", "VoG"]
     assert [row[3] for row in rows] == [f"{expected[row[0]]:.3f}" for row in rows]
-    assert [row[4] for row in rows] == ["high", "high"]
+    assert [row[4] for row in rows] == ["20\u00a0+\u00a040"] * 2
+    assert [row[5] for row in rows] == ["high", "high"]
     assert "below 0.5" in rows[1][2]
 
 
@@ -57,13 +58,35 @@ def test_without_vog_there_is_no_warning(view, write_scores):
 
 
 def test_examples_that_were_not_measured_are_left_out_and_counted(view, write_scores):
-    values = np.where(np.arange(60) < 15, np.nan, np.arange(60.0))
+    clean = np.flatnonzero(~view.noisy)
+    values = np.arange(60.0)
+    values[clean[:15]] = np.nan
     view = write_scores(view, gradient_norm=values)
 
     rank = rank_probe_columns(view)[0]
-    assert rank.measured == 45
-    assert rank.auroc == pytest.approx(roc_auc_score(view.noisy[15:], values[15:]))
-    assert "45 of the 60 examples only" in captions(probe_parts(view))
+    held = np.isfinite(values)
+    assert (rank.noisy, rank.clean) == (20, 25)
+    assert rank.auroc == pytest.approx(roc_auc_score(view.noisy[held], values[held]))
+    assert "Not every score was measured on all 60 examples" in captions(probe_parts(view))
+
+
+def test_a_handful_of_examples_gets_no_auroc(view, write_scores):
+    view = write_scores(view, gradient_norm=np.where(np.arange(60) < 8, np.arange(60.0), np.nan))
+    parts = probe_parts(view)
+
+    assert not any(isinstance(part, Table) for part in parts)
+    assert captions(parts) == (
+        "Measured on too few examples for an AUROC, which takes 20 wrong labels and as many clean examples: "
+        "gradient norm on 3 and 5."
+    )
+
+
+def test_prediction_depth_is_not_called_a_gradient(view, write_scores):
+    parts = probe_parts(write_scores(view, prediction_depth=np.arange(60.0)))
+
+    words = " ".join(plain_text(part.text) for part in parts if isinstance(part, Caption | Heading))
+    assert words.startswith("Scores of probes")
+    assert "gradient" not in words
 
 
 @pytest.mark.parametrize("kind", [{"truth": False}, {"noise": "none"}, {"noise": "all"}], ids=str)

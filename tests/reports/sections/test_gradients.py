@@ -111,6 +111,28 @@ def test_norms_alone_make_the_section(view, write_norms):
     )
 
 
+def test_norms_of_some_examples_are_counted(view, write_norms):
+    noisy, clean = np.flatnonzero(view.noisy), np.flatnonzero(~view.noisy)
+    view = write_norms(view, lengths, examples=np.concatenate([noisy, clean[:30]]))
+    section = build(view)
+
+    assert plain_text(section.answer).startswith(
+        "At epoch 3 the median gradient of the 20 wrong labels and 30 clean examples measured was 8.00 long"
+    )
+    assert "each of 20 wrong labels and 30 clean examples, of 60 training examples," in captions(section)
+
+
+def test_norms_of_a_handful_make_no_headline(view, write_norms):
+    clean = np.flatnonzero(~view.noisy)[:1]
+    section = build(write_norms(view, lengths, examples=np.concatenate([np.flatnonzero(view.noisy)[:7], clean])))
+
+    assert plain_text(section.answer) == (
+        "Gradients were measured of 7 wrong labels and 1 clean example: too few for a sentence about them, which takes "
+        "20 of each group."
+    )
+    assert keys(section) == ["gradient_norms"]
+
+
 def test_norms_that_self_influence_measured_serve_as_well(view, write_norms):
     assert keys(build(write_norms(view, lengths, name="self_influence"))) == ["gradient_norms"]
 

@@ -26,6 +26,24 @@ def write_maps(view):
         write_probe_frame(view.run.path, "attributions", epoch, frame, metadata)
 
 
+def write_maps_of_two_methods(view):
+    """Saliency of the wrong label 6 alone, integrated gradients of the wrong labels 0 and 3 and of the clean 1."""
+    write_maps(view)
+    for epoch in EPOCHS:
+        frame = view.run.probe("attributions")
+        rows = [
+            (np.int32(epoch), "train", example, method, label, np.array([1.0, 0, 0, 0], np.float32))
+            for example, method, labels in (
+                (1, "integrated_gradients", ["given"]),
+                (6, "saliency", ["given", "true"]),
+            )
+            for label in labels
+        ]
+        more = pd.DataFrame(rows, columns=["epoch", "split", "example", "method", "label", "map"])
+        joined = pd.concat([frame[frame["epoch"] == epoch], more], ignore_index=True)
+        write_probe_frame(view.run.path, "attributions", epoch, joined, {**frame.attrs, "panel": "2"})
+
+
 @pytest.fixture
 def address(small_run, tmp_path, copied, write_critical, write_norms, write_coherence, write_scores):
     view = copied(small_run, tmp_path / "run")
@@ -95,4 +113,26 @@ def test_the_film_follows_theme_and_chooser(browser, address):
     page.click("#theme")
     page.click("#theme")
     page.wait_for_function(f"{pixel} === '240,132,67,255'")
+    context.close()
+
+
+def test_rows_and_film_are_of_the_examples_that_have_the_chosen_map(browser, small_run, tmp_path, copied):
+    view = copied(small_run, tmp_path / "run")
+    write_maps_of_two_methods(view)
+    address = probes_reports.build(view.run.path, tmp_path / "page.html").as_uri()
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.goto(address)
+    rows = "[...document.querySelectorAll('.map-row[role=group]')].filter(row => !row.hidden).map(row => row.ariaLabel)"
+    cards = "[...document.querySelectorAll('.film-cards li')].filter(card => !card.hidden).map(card => card.title)"
+    clear = """[...document.querySelectorAll('.film-cards li')].filter(card => !card.hidden).some(card =>
+        !card.querySelector('canvas').getContext('2d').getImageData(0, 0, 2, 2).data.some(value => value))"""
+
+    assert set(page.evaluate(rows)) == {"example 0", "example 3"}
+    assert set(page.evaluate(cards)) == {"example 0", "example 3", "example 1"}
+    assert not page.evaluate(clear)
+    page.check("input[name=attribution_map][value=saliency_true]")
+    assert page.evaluate(rows) == page.evaluate(cards) == ["example 6"]
+    assert not page.evaluate(clear)
+    assert page.locator(".film-head").nth(1).inner_text().strip() == "No clean example has this map."
     context.close()
