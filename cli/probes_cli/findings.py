@@ -8,7 +8,11 @@ from typing import Any
 
 from probes_cli.output import decimal, percent
 
+<<<<<<< HEAD
 __all__ = ["counted", "findings", "never_finite"]
+=======
+__all__ = ["findings"]
+>>>>>>> fixnoise
 
 TELLS_APART = 0.6  # an AUROC below this is not worth the word "finds"; 0.5 is chance
 
@@ -48,10 +52,10 @@ class Noise:
             return cls("wrong labels", "wrong labels", "right ones")
         if wrong == 0:
             return cls("replaced inputs", "replaced inputs", "the others")
-        return cls(f"noisy examples ({counted(wrong, noisy)})", "noisy examples", "clean ones")
+        return cls(f"noisy examples ({_counted(wrong, noisy)})", "noisy examples", "clean ones")
 
 
-def counted(wrong: int, noisy: int) -> str:
+def _counted(wrong: int, noisy: int) -> str:
     """ "72 wrong labels, 80 replaced inputs"; only one of them where there is no other."""
     replaced = noisy - wrong
     labels = f"{wrong:,} wrong label{'' if wrong == 1 else 's'}" if wrong else ""

@@ -15,7 +15,11 @@ from probes.errors import ProbeError, RunExistsError
 from probes.trackers.distributed import launched_rank
 from probes.training import LOGGERS, MEASURES, OPTIMIZERS, SCHEDULES, TrainConfig
 from probes_cli.exits import interrupt_code, speechless_rank
+<<<<<<< HEAD
 from probes_cli.findings import counted, findings, never_finite
+=======
+from probes_cli.findings import findings
+>>>>>>> fixnoise
 from probes_cli.options import EPOCH_LIST, SEEDS, SectionedCommand, option
 from probes_cli.output import columns, duration, echo_json, percent, say, size, visible
 from probes_cli.progress import Display, NoDisplay, display
@@ -406,7 +410,7 @@ def _known_wrong(run: Run) -> str:
     wrong = _wrong_labels(run)
     if run.meta["corruption"]["requested"] or not wrong:
         return ""
-    return f", and {counted(wrong, wrong)} among the {run.num_examples:,} came with the data"
+    return f", and {wrong:,} of {run.num_examples:,} given labels differ from the known true ones"
 
 
 def _wrong_labels(run: Run) -> int | None:

@@ -1,7 +1,11 @@
 """What stderr says of the noise while training: each group by what it is."""
 
+import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from probes import open_run
+from probes_cli.main import main
 from probes_cli.train import _noise
 
 
@@ -30,3 +34,20 @@ from probes_cli.train import _noise
 )
 def test_the_noise_line_tells_wrong_labels_from_replaced_inputs(rates, words):
     assert _noise(rates).endswith(words)
+
+
+@pytest.mark.parametrize(("truth", "group"), [(True, "clean"), (False, "train")])
+def test_labels_that_came_wrong_are_counted_and_nothing_is_called_clean_without_the_truth(truth, group, tmp_path):
+    labels = np.arange(60) % 3
+    given = np.where(np.arange(60) % 5 == 0, (labels + 1) % 3, labels)
+    held = {"X": np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32), "y": given}
+    np.savez(tmp_path / "data.npz", **held, **({"true_labels": labels} if truth else {}))
+    command = f"train --dataset {tmp_path / 'data.npz'} --epochs 1 --width 4 --out {tmp_path / 'run'}"
+    result = CliRunner().invoke(main, command.split())
+
+    assert result.exit_code == 0, result.output
+    wrong = open_run(tmp_path / "run").summary()["num_noisy"]
+    size = open_run(tmp_path / "run").num_examples
+    told = f", and {wrong} of {size} given labels differ from the known true ones" if truth else ""
+    assert f"Noise: none added: every label is as it came{told}.\n" in result.stderr
+    assert f"epoch 1 of 1: {group} " in result.stderr
