@@ -8,11 +8,7 @@ from typing import Any
 
 from probes_cli.output import decimal, percent
 
-<<<<<<< HEAD
-__all__ = ["counted", "findings", "never_finite"]
-=======
-__all__ = ["findings"]
->>>>>>> fixnoise
+__all__ = ["findings", "never_finite"]
 
 TELLS_APART = 0.6  # an AUROC below this is not worth the word "finds"; 0.5 is chance
 

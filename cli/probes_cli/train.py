@@ -15,11 +15,7 @@ from probes.errors import ProbeError, RunExistsError
 from probes.trackers.distributed import launched_rank
 from probes.training import LOGGERS, MEASURES, OPTIMIZERS, SCHEDULES, TrainConfig
 from probes_cli.exits import interrupt_code, speechless_rank
-<<<<<<< HEAD
-from probes_cli.findings import counted, findings, never_finite
-=======
-from probes_cli.findings import findings
->>>>>>> fixnoise
+from probes_cli.findings import findings, never_finite
 from probes_cli.options import EPOCH_LIST, SEEDS, SectionedCommand, option
 from probes_cli.output import columns, duration, echo_json, percent, say, size, visible
 from probes_cli.progress import Display, NoDisplay, display
