@@ -16,6 +16,9 @@ def square(number, fail=False):
     return {"square": number**2}
 
 
+square.__module__ = "__main__"  # sent to workers whole, like a function of one's own script: they cannot import tests
+
+
 class SmallStudy:
     """Squares of the seeds, and a tiny run of each; counts what was carried out.
 
