@@ -104,8 +104,7 @@ many as torch takes by itself; Fashion-MNIST, batches of 64. A sweep is the extr
         "Attributions",
         """\
 One measurement of the probe `attributions` on its default panel of 32 digits, in units of one training epoch of the
-same model on digits, on one thread: the default MLP, and the CNN. By the clock, on a machine that other programs used
-meanwhile; [each probe](#each-probe) has the same in processor time.
+same model on digits, on one thread: the default MLP, and the CNN.
 """,
         ("both_", "saliency_", "integrated_gradients_", "input_x_gradient_", "cnn_"),
     ),
@@ -138,7 +137,7 @@ the less there is to gain: more of the time alone is then spent in products alre
 `probes.probing.gradient_norms.gradient_norms`, one call for one batch, in units of one plain forward and backward pass
 of that batch. The rivals: a loop of single-example backward passes; `vmap(grad)` of `torch.func`, the whole batch at
 once (in chunks it is slower); [opacus](https://opacus.ai), which keeps every gradient. The layout `channels_last` is
-what `probe train` uses for images. Seconds of the processor, one thread, calls in turns: other work shared the cores.
+what `probe train` uses for images. Seconds of the processor, one thread, calls in turns.
 """,
         ("digits_mlp", "mlp", "cnn"),
     ),
