@@ -54,12 +54,12 @@ def _points(scale: Scale) -> list[Training]:
     for seed in scale.seeds:
         for data, noise in DATA.items():
             for width in _widths(scale):
-                epochs = 300 if width <= 32 and noise and not scale.quick else 60
+                epochs = 300 if width <= 32 and noise and not scale.quick else scale.pick(60, 40)
                 config = scale.config(**noise, width=width, seed=seed, epochs=epochs)
                 points.append(Training(_width_name(data, width).format(seed=seed), config))
         for data, noise in SIZED.items():
             for size in _sizes(scale):
-                epochs = scale.pick(300, 150) if data == "random labels" else 60
+                epochs = scale.pick(300, 150) if data == "random labels" else scale.pick(60, 40)
                 config = scale.config(**noise, width=NARROW, subset=size, seed=seed, epochs=epochs)
                 points.append(Training(_size_name(data, size).format(seed=seed), config))
         for share in (0.0, NOISE):
