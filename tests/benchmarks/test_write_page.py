@@ -80,6 +80,8 @@ def test_a_study_that_takes_too_long_is_said_to(write_page):
     one = {"seconds": 80.0, "workers": 2, "verdicts": {"reproduced": 3, "inconclusive": 1}}
     size = {"seconds": 900.0, "studies": {"depth": one}}
 
-    told = write_page.studies({"sizes": {"quick": size, "full": size}, "machine": write_page.kept("tracker")["machine"]})
+    told = write_page.studies(
+        {"sizes": {"quick": size, "full": size}, "machine": write_page.kept("tracker")["machine"]}
+    )
 
     assert "| `depth` | 80: **over 75** | 80 | 3 | 0 | 1 |" in told
