@@ -1,10 +1,11 @@
-"""Write docs/performance.md, the costs in docs/probes.md and planting in docs/audit.md from benchmarks/results.
+"""Write docs/performance.md, and parts of docs/probes.md, audit.md and studies.md, from benchmarks/results.
 
 for name in tracker training signals attributions ensemble gradient_norms probing probe_memory; do
     python benchmarks/$name.py --json > benchmarks/results/$name.json
 done
 python benchmarks/run_cost.py --write
 python benchmarks/planting.py --data digits --data fashion-mnist --write
+python benchmarks/study_cost.py --out studies --write; python benchmarks/study_cost.py --quick --out quick --write
 python benchmarks/write_page.py
 """
 
@@ -23,6 +24,7 @@ RESULTS = ROOT / "benchmarks/results"
 PAGE = ROOT / "docs/performance.md"
 GUIDE = ROOT / "docs/audit.md"
 PROBES_GUIDE = ROOT / "docs/probes.md"
+STUDIES_GUIDE = ROOT / "docs/studies.md"
 
 TOP = """\
 # Performance
@@ -33,6 +35,8 @@ What recording costs, measured by the scripts in `benchmarks/`, each run alone. 
 thread unless said. Every figure is the median of its rounds (seven, of `tracker.py`) with the lower and upper quartile;
 a ratio is formed round by round. A target is what we hold ourselves to; where a figure misses it, the table says so.
 """
+VERDICTS = ("reproduced", "not reproduced", "inconclusive")
+QUICK_S, FULL_S = 75, 900  # the most that a study may take on two cores
 WITHIN = 0.1  # how close the recall of planted labels should be to that of wrong ones
 # benchmark -> (heading, prose, the figures that belong there by the beginnings of their names)
 SECTIONS: Sequence[tuple[str, str, str, tuple[str, ...]]] = (
@@ -220,9 +224,32 @@ def planting(result: Mapping[str, Any]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def filled(guide: str, text: str) -> str:
-    """The guide with its part on planting made anew."""
-    start, end = "<!-- planting: written by benchmarks/write_page.py -->\n", "<!-- planting ends -->"
+def studies(result: Mapping[str, Any]) -> str:
+    """Markdown, a row per study: its time at either size, and the verdicts on its claims at the full one."""
+    quick, full = result["sizes"]["quick"], result["sizes"]["full"]
+    rows = [
+        "| study | quick, s | full, s | reproduced | not reproduced | inconclusive |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for name, one in full["studies"].items():
+        verdicts = " | ".join(str(one["verdicts"].get(verdict, 0)) for verdict in VERDICTS)
+        took = (_within(quick["studies"][name]["seconds"], QUICK_S), _within(one["seconds"], FULL_S))
+        rows.append(f"| `{name}` | {' | '.join(took)} | {verdicts} |")
+    counts = [sum(one["verdicts"].get(verdict, 0) for one in full["studies"].values()) for verdict in VERDICTS]
+    totals = [sum(one["seconds"] for one in size["studies"].values()) for size in (quick, full)]
+    rows.append(f"| all | {totals[0]:.0f} | {totals[1]:.0f} | {' | '.join(map(str, counts))} |")
+    workers = sorted({one["workers"] for size in (quick, full) for one in size["studies"].values()})
+    whole = "" if quick["seconds"] is None else f" `probe study all --quick` as a whole took {quick['seconds']:.0f} s."
+    return "\n".join(rows) + f"\n\n{' or '.join(map(str, workers))} workers. {described(result['machine'])}{whole}\n"
+
+
+def _within(seconds: float, limit: float) -> str:
+    return f"{seconds:.0f}" + ("" if seconds <= limit else f": **over {limit}**")
+
+
+def filled(guide: str, text: str, name: str = "planting") -> str:
+    """The guide with its part of that name made anew."""
+    start, end = f"<!-- {name}: written by benchmarks/write_page.py -->\n", f"<!-- {name} ends -->"
     before, found, rest = guide.partition(start)
     assert found
     assert end in rest
@@ -268,16 +295,19 @@ def described(machine: Mapping[str, Any]) -> str:
     return f"{machine['processor']}, {machine['cores']} cores, {machine['system']}; {versions}."
 
 
+def kept(name: str) -> dict[str, Any]:
+    """What one benchmark left in benchmarks/results."""
+    return dict(json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8")))
+
+
 def saved() -> dict[str, dict[str, Any]]:
     """By benchmark, what is in benchmarks/results."""
-    return {
-        name: json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-        for name in dict.fromkeys(section[0] for section in SECTIONS)
-    }
+    return {name: kept(name) for name in dict.fromkeys(section[0] for section in SECTIONS)}
 
 
 if __name__ == "__main__":
     PAGE.write_text(page(saved()), encoding="utf-8")
-    control = json.loads((RESULTS / "planting.json").read_text(encoding="utf-8"))
-    GUIDE.write_text(filled(GUIDE.read_text(encoding="utf-8"), planting(control)), encoding="utf-8")
+    GUIDE.write_text(filled(GUIDE.read_text(encoding="utf-8"), planting(kept("planting"))), encoding="utf-8")
     PROBES_GUIDE.write_text(with_costs(PROBES_GUIDE.read_text(encoding="utf-8"), saved()), encoding="utf-8")
+    about_studies = filled(STUDIES_GUIDE.read_text(encoding="utf-8"), studies(kept("study_cost")), "costs")
+    STUDIES_GUIDE.write_text(about_studies, encoding="utf-8")

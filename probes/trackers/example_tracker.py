@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
-import sys
 import warnings
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -22,10 +20,13 @@ from probes.runs.shards import wait_for_merge
 from probes.runs.thumbnails import EVERY, ImageSource, choose_thumbnails, encode_png, image_source
 from probes.runs.trajectories import FolderStore, MemoryStore, Store, dense_trajectories
 from probes.runs.writer import IF_EXISTS, RunWriter
+from probes.trackers.at_exit import call_at_exit, script_status
 from probes.trackers.batches import on_accelerator, to_array
-from probes.trackers.distributed import Rank, open_together, rank_of_run
+from probes.trackers.distributed import rank_of_run
 from probes.trackers.epoch_recorder import EpochRecorder
 from probes.trackers.labels import Labels, check_ids
+from probes.trackers.opening import RunRequest, open_writer
+from probes.trackers.saved_state import arrays, check_state, tensors
 from probes.trackers.watching import Watching
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ __all__ = ["ExampleTracker"]
 
 _CLOSE_S = 120.0  # how long a closed rank waits for rank 0, which waits a minute itself
 STATUSES = ("complete", "interrupted", "failed")
-_STATE = ("num_examples", "epoch", "updates", "num_classes", "nonfinite_visits", "given_labels", "open_epoch", "epochs")
 
 
 class ExampleTracker:
@@ -111,11 +111,10 @@ class ExampleTracker:
         self.frames: dict[str, list[pd.DataFrame]] = {}
         self._probes: dict[str, Any] = {}  # those that recorded, by name: in memory they know what scores follow
         self._rank = None if run is None else rank_of_run()  # among those that write the run together
-        self.writer = None if run is None else self._open(run, if_exists)
+        self.writer = None if run is None else self._open(Path(run), if_exists)
         self._owner = os.getpid()
         if self.writer is not None:
-            self._at_exit = _closer_at_exit(self)
-            atexit.register(self._at_exit)
+            self._at_exit = call_at_exit(self._close_at_exit)
 
     def update(self, index: Any = None, logits: Any = None, targets: Any = None) -> None:
         """Record one batch.
@@ -263,21 +262,15 @@ class ExampleTracker:
         An epoch that a watched loader was left in early is closed; one under way is saved open. Of several ranks,
         each has a state of its own.
         """
-        import torch
-
         self._close_left_epoch()
         self._buffer.learn_labels()
-
-        def tensors(columns: Mapping[str, np.ndarray]) -> dict[str, Any]:
-            return {name: torch.from_numpy(np.array(values)) for name, values in columns.items()}
-
         return {
             "num_examples": self.num_examples,
             "epoch": self._epoch,
             "updates": self._updates,
             "num_classes": self._num_classes,
             "nonfinite_visits": self._buffer.nonfinite_visits,
-            "given_labels": torch.from_numpy(self._labels.given.copy()),
+            **tensors({"given_labels": self._labels.given}),
             "open_epoch": tensors(self._buffer.state()),
             "epochs": [tensors(table) for table in self._memory.tables],
         }
@@ -289,9 +282,7 @@ class ExampleTracker:
             TypeError, ValueError: no state of a tracker, or one of another number of examples.
             ProbeError: the run does not hold the state's epochs, or holds later ones and was not opened to resume.
         """
-        _check_state(state)
-        if state["num_examples"] != self.num_examples:
-            raise ValueError(f"the state is of {state['num_examples']} examples, the tracker of {self.num_examples}.")
+        check_state(state, self.num_examples)
         epoch = int(state["epoch"])
         if self.writer is not None:
             if self._epoch < epoch:
@@ -310,8 +301,8 @@ class ExampleTracker:
         self._updates_written = self._updates
         self._num_classes = state["num_classes"]
         self._labels.replace(to_array(state["given_labels"], "given_labels"))
-        self._memory.tables = [_arrays(table) for table in state["epochs"]]
-        self._buffer.put(_arrays(state["open_epoch"]), int(state["nonfinite_visits"]))
+        self._memory.tables = [arrays(table) for table in state["epochs"]]
+        self._buffer.put(arrays(state["open_epoch"]), int(state["nonfinite_visits"]))
         for name, held in self.frames.items():
             self.frames[name] = [frame for frame in held if (frame["epoch"] <= epoch).all()]
         self._watching.forget()
@@ -366,52 +357,17 @@ class ExampleTracker:
         finally:
             self.writer.finish(status, nonfinite_visits=self._buffer.nonfinite_visits, num_classes=self._num_classes)
 
-    def _open(self, run: str | os.PathLike[str], if_exists: str) -> RunWriter:
-        """The run's writer: of a new run, or of one to go on with; shared, where there are several ranks."""
-        path, rank = Path(run), self._rank
-        if rank is None:
-            return self._lead(path, if_exists, world_size=1)
-        return open_together(
-            rank,
-            lead=lambda: self._lead(path, if_exists, world_size=rank.world_size),
-            join=lambda _, launch_id: self._join(path, if_exists, rank, launch_id),
-        )
+    def _open(self, path: Path, if_exists: str) -> RunWriter:
+        request = RunRequest(path, if_exists, self.num_examples, self.classes)
+        writer = open_writer(request, self._rank, begin=self._begin, go_on_with=self._go_on_with)
+        if self._resumed and writer.rank == 0:
+            self._buffer.nonfinite_visits = int(writer.meta.get("nonfinite_visits") or 0)
+        return writer
 
-    def _lead(self, path: Path, if_exists: str, *, world_size: int) -> RunWriter:
-        if if_exists == "resume" and (path / "run.json").exists():
-            return self._resume(path, world_size=world_size)
-        writer = RunWriter.create(
-            path,
-            num_examples=self.num_examples,
-            measure="online",
-            if_exists="overwrite" if if_exists == "overwrite" else "error",
-            meta={
-                "command": " ".join(sys.argv),
-                "dataset": {"classes": self.classes},
-            },
-            world_size=world_size,
-        )
+    def _begin(self, writer: RunWriter) -> None:
         self._labels.write(writer)
         if self._images is not None and not self._late_images:
             writer.write_thumbnails({i: encode_png(self._images(i)) for i in range(self.num_examples)})
-        return writer
-
-    def _resume(self, path: Path, *, world_size: int) -> RunWriter:
-        saved = Run(path)
-        if saved.measure != "online":
-            raise ProbeError(f"{path} holds a run measured by {saved.measure}; a tracker goes on with online ones.")
-        if saved.num_examples != self.num_examples:
-            raise ProbeError(f"{path} holds a run of {saved.num_examples} examples, not of {self.num_examples}.")
-        self._go_on_with(saved)
-        writer = RunWriter.resume(path, world_size=world_size)
-        self._buffer.nonfinite_visits = int(writer.meta.get("nonfinite_visits") or 0)
-        return writer
-
-    def _join(self, path: Path, if_exists: str, rank: Rank, launch_id: str) -> RunWriter:
-        writer = RunWriter.join(path, rank=rank.rank, launch_id=launch_id)
-        if if_exists == "resume":
-            self._go_on_with(Run(path))
-        return writer
 
     def _go_on_with(self, saved: Run) -> None:
         self._labels.resume(saved)
@@ -476,38 +432,7 @@ class ExampleTracker:
         """At the interpreter's exit: complete, unless an exception ended a script."""
         if os.getpid() != self._owner:  # a forked worker does not own the run
             return
-        error = None if hasattr(sys, "ps1") else getattr(sys, "last_value", None)
-        if error is None:
-            self.close()
-        else:
-            self.close("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
-
-
-def _closer_at_exit(tracker: ExampleTracker) -> Callable[[], None]:
-    """What the interpreter's exit calls; it does not keep a dropped tracker, and so its run, alive."""
-    alive = weakref.ref(tracker)
-
-    def close() -> None:
-        if (found := alive()) is not None:
-            found._close_at_exit()
-
-    return close
-
-
-def _check_state(state: Any) -> None:
-    """Refuse what `state_dict` did not return."""
-    if not isinstance(state, Mapping):
-        raise TypeError(f"state must be what state_dict() returned, got {type(state).__name__}.")
-    missing = [name for name in _STATE if name not in state]
-    if missing:
-        raise ValueError(
-            f"state must be what state_dict() returned: it has no {missing[0]!r}, but {', '.join(map(repr, state))}. "
-            "Pass the part of your checkpoint that you kept it in."
-        )
-
-
-def _arrays(columns: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    return {name: to_array(values, name).copy() for name, values in columns.items()}
+        self.close(script_status())
 
 
 def _check_classes(classes: Sequence[str] | None) -> list[str] | None:

@@ -60,3 +60,28 @@ def test_the_guide_to_probes_names_the_measured_costs(write_page):
 
     assert guide == write_page.with_costs(guide, results), "run benchmarks/write_page.py"
     assert {line.split("`")[1] for line in changed} == set(PROBES)
+
+
+def test_the_guide_to_studies_says_what_was_measured(write_page):
+    guide = write_page.STUDIES_GUIDE.read_text()
+
+    assert write_page.filled(guide, write_page.studies(write_page.kept("study_cost")), "costs") == guide
+
+
+def test_every_study_has_a_row_of_its_costs(write_page):
+    from probes.studies import STUDIES
+
+    rows = write_page.studies(write_page.kept("study_cost")).splitlines()
+
+    assert [row.split("`")[1] for row in rows if row.startswith("| `")] == list(STUDIES)
+
+
+def test_a_study_that_takes_too_long_is_said_to(write_page):
+    one = {"seconds": 80.0, "workers": 2, "verdicts": {"reproduced": 3, "inconclusive": 1}}
+    size = {"seconds": 900.0, "studies": {"depth": one}}
+
+    told = write_page.studies(
+        {"sizes": {"quick": size, "full": size}, "machine": write_page.kept("tracker")["machine"]}
+    )
+
+    assert "| `depth` | 80: **over 75** | 80 | 3 | 0 | 1 |" in told
