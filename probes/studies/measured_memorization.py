@@ -33,6 +33,10 @@ class Measured:
         self.noisy = np.zeros(len(data.train), dtype=bool) if noisy is None else noisy
         self.memorization = memorization_by_subsets(answers.inside, answers.train)
 
+    def by_first(self, models: int) -> Measured:
+        """The same by the first so many models: counts beyond a threshold are comparable at equal errors only."""
+        return Measured(self.seed, self.answers.first(models), self.data, self.run)
+
     @property
     def value(self) -> np.ndarray:
         """Memorization of each example."""

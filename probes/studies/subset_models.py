@@ -37,6 +37,10 @@ class SubsetAnswers:
         accuracy: np.ndarray = (self.inside & self.train).sum(1) / self.inside.sum(1)
         return accuracy
 
+    def first(self, count: int) -> SubsetAnswers:
+        """Of the first so many models, as views."""
+        return SubsetAnswers(self.inside[:count], self.train[:count], self.test[:count])
+
     def to_dict(self) -> dict[str, Any]:
         """For JSON: a text of hexadecimal digits per model, eight examples to two of them."""
         tables = {"inside": self.inside, "train": self.train, "test": self.test}
