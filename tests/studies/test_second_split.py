@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from probes.studies.second_split import _auroc, _groups, forget
+from probes.studies import Scale, get_study
+from probes.studies.second_split import _auroc, _groups, _late, forget
 
 
 def test_every_example_has_its_two_times():
@@ -22,3 +23,37 @@ def test_low_times_are_the_suspicious_ones():
 
     assert _auroc(row) == 0.875  # pairs: 1, 1, 1 and a tie
     assert _groups(row, True).tolist() == [1, 2]
+
+
+def test_what_is_learned_late_or_never_is_suspicious_too():
+    row = {"noisy": [True, True, False, False], "learned": [9, None, 2, 9]}
+
+    assert _late(row) == 0.875
+
+
+class TwoSeeds:
+    """Four examples; the first is noisy, learned late and forgotten at once."""
+
+    def values(self, pattern, seeds):
+        row = {"noisy": [True, False, False, False], "learned": [30, 1, 2, None], "forgotten": [1, 21, 21, 11]}
+        return [{**row, "clean_kept": [1.0] * 19 + [2 / 3], "noisy_kept": [0.0] * 20} for _ in seeds]
+
+
+def test_claims_and_curves_of_a_case_by_hand():
+    found = get_study("second-split").find(TwoSeeds(), Scale(quick=True))
+    values = {claim.id: claim.values[0] for claim in found.claims}
+    learned = {line.name: line.y for chart in found.charts if chart.id == "learned" for line in chart.lines}
+
+    assert values == {"finds-noise": 1.0, "clean-is-kept": (53 / 3 - 1) / 20, "noise-was-learned": 1.0}
+    assert learned["clean"][:2] == [1 / 3, 2 / 3]
+    assert learned["clean"][-1] == 2 / 3
+    assert (learned["noisy, as labelled"][28], learned["noisy, as labelled"][29]) == (0, 1)
+
+
+def test_the_page_never_says_mislabelled():
+    """A wrong label that was made is called one."""
+    study = get_study("second-split")
+    found = study.find(TwoSeeds(), Scale(quick=True))
+    words = [study.effect, *found.notes, *(chart.paper + chart.ours for chart in found.charts)]
+
+    assert not [text for text in words if "mislabel" in text.lower()]
