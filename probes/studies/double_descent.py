@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from probes.studies.chart import Chart, LineChart, Mark, Table, band, cell, spread
+from probes.studies.chart import Chart, HeatMap, LineChart, Mark, Table, band, cell, spread
 from probes.studies.claim import Claim, at_least, at_most
 from probes.studies.point import Training
 from probes.studies.results import Results, curve
@@ -21,6 +21,7 @@ NOISE = 0.2
 BEYOND = 0.005  # of test error: a recovery of nothing is none
 FITTED = 0.99  # training accuracy from which a width counts as fitting
 SMOOTH = 5  # epochs that are averaged
+COLUMNS = 14  # epochs of the map, at equal ratios
 FIGURES = "shown as curves; no number published for this setting"
 
 
@@ -97,6 +98,7 @@ def _find(results: Results, scale: Scale) -> Findings:
     charts: list[Chart] = [
         _by_width(error, fit, list(runs)),
         _by_epoch(over, max(runs)),
+        _by_both({width: [1 - curve(run, "test") for run in of] for width, of in runs.items()}),
         _table(error, fit, list(runs)),
     ]
     return Findings(claims, charts, _notes(scale))
@@ -245,6 +247,28 @@ def _by_epoch(over: np.ndarray, width: int) -> LineChart:
         marks,
         log_x=True,
         percent_y=True,
+    )
+
+
+def _by_both(errors: Mapping[int, Sequence[np.ndarray]]) -> HeatMap:
+    """Mean test error by width and epoch; narrow networks at the bottom."""
+    last = min((len(curve) for curves in errors.values() for curve in curves), default=0)
+    epochs = np.unique(np.geomspace(1, last, COLUMNS).round().astype(int)) if last else np.empty(0, dtype=int)
+    means = {width: np.mean(curves, axis=0)[epochs - 1] for width, curves in errors.items() if last}
+    high = max((float(values.max()) for values in means.values()), default=float("nan"))
+    low = min((float(values.min()) for values in means.values()), default=float("nan"))
+    return HeatMap(
+        "by-both",
+        "And over both at once?",
+        "The peak moves with both: it lies where so many epochs just fit so many examples at that width.",
+        f"Mean over the seeds: from {low:.3f} to {high:.3f}.",
+        "epoch",
+        "units",
+        "test error",
+        [str(width) for width in reversed(means)],
+        [str(epoch) for epoch in epochs],
+        [means[width].tolist() for width in reversed(means)],
+        log=True,
     )
 
 

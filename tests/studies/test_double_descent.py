@@ -111,7 +111,14 @@ def test_a_seed_counts_only_with_every_width(monkeypatch):
 
     monkeypatch.setattr("probes.studies.double_descent.curve", curve)
     scale = Scale(quick=True)
-    lines = {line.name: line for line in STUDY.find(MadeUp(), scale).charts[0].lines}
+    charts = {chart.id: chart for chart in STUDY.find(MadeUp(), scale).charts}
+    lines = {line.name: line for line in charts["by-width"].lines}
 
     expected = [np.mean([1 - width / 10_000 - seed / 10 for seed in (0, 2)]) for width in _widths(scale)]
     assert lines["test error"].y == pytest.approx(expected)
+    assert charts["by-both"].columns[:2] == ["1", "2"]
+    assert charts["by-both"].columns[-1] == "9"
+    assert dict(zip(charts["by-both"].rows, charts["by-both"].values, strict=True)) == {
+        str(width): pytest.approx([error] * len(charts["by-both"].columns))
+        for width, error in zip(_widths(scale), expected, strict=True)
+    }

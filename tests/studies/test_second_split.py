@@ -1,6 +1,7 @@
 """Two stages of training, cut short."""
 
 import numpy as np
+import pytest
 
 from probes.studies import Scale, get_study
 from probes.studies.second_split import _auroc, _groups, _late, forget
@@ -57,3 +58,16 @@ def test_the_page_never_says_mislabelled():
     words = [study.effect, *found.notes, *(chart.paper + chart.ours for chart in found.charts)]
 
     assert not [text for text in words if "mislabel" in text.lower()]
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_every_epoch_of_the_second_stage_lies_in_one_bar(quick):
+    times = {chart.id: chart for chart in get_study("second-split").find(TwoSeeds(), Scale(quick=quick)).charts}[
+        "times"
+    ]
+    spans = [name.split(" ")[1].split("–") for name in times.categories if name != "never"]
+    epochs = [epoch for span in spans for epoch in range(int(span[0]), int(span[-1]) + 1)]
+
+    assert epochs == list(range(1, (20 if quick else 40) + 1))
+    assert times.categories[-1] == "never"
+    assert sum(times.bars[0].y) == pytest.approx(1)
