@@ -9,7 +9,7 @@ import numpy as np
 from probes.data import Dataset
 from probes.runs.run import Run
 from probes.scores.subset_influence import Difference, influence_by_subsets, memorization_by_subsets
-from probes.studies.subset_models import SubsetAnswers
+from probes.studies.subset_models import WIDTH, SubsetAnswers
 
 __all__ = ["INFLUENTIAL", "MEMORIZED", "SURE", "Measured"]
 
@@ -51,6 +51,12 @@ class Measured:
     def chance(self) -> Difference:
         """The same with each model's answers taken from the next one: what chance alone makes of no influence."""
         return influence_by_subsets(self.answers.inside, np.roll(self.answers.test, 1, axis=0))
+
+    @property
+    def network(self) -> str:
+        """Shape of the models, such as 64-256-10."""
+        inputs = int(np.prod(self.data.train.inputs.shape[1:]))
+        return f"{inputs}-{WIDTH}-{len(self.data.classes)}"
 
     @property
     def memorized(self) -> np.ndarray:

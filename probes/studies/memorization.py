@@ -15,7 +15,7 @@ from probes.studies.point import Computation, Training
 from probes.studies.results import Results
 from probes.studies.scale import Scale
 from probes.studies.study import Findings, Study
-from probes.studies.subset_models import INSIDE, SubsetAnswers, train_on_subsets
+from probes.studies.subset_models import INSIDE, WIDTH, SubsetAnswers, train_on_subsets
 from probes.training import TrainConfig
 
 __all__ = ["STUDY"]
@@ -55,7 +55,7 @@ def _points(scale: Scale) -> list[Computation | Training]:
 
 def _one_run(scale: Scale, seed: int) -> TrainConfig:
     """A single network of this shape on all of the same data, whose trajectories give the other scores."""
-    return scale.config(noise=NOISE, width=256, depth=1, epochs=scale.pick(60, 30), seed=seed, split_seed=seed)
+    return scale.config(noise=NOISE, width=WIDTH, depth=1, epochs=scale.pick(60, 30), seed=seed, split_seed=seed)
 
 
 def _find(results: Results, scale: Scale) -> Findings:
@@ -172,8 +172,9 @@ def _pairs(one: Measured) -> str:
 
 def _notes(found: Sequence[Measured]) -> list[str]:
     models = " / ".join(f"{len(one.answers):,}" for one in found)
+    network = f"Networks {found[0].network}" if found else "Networks"
     return [
-        f"Networks 64-256-10 on random {INSIDE:.0%} of the training set, {EPOCHS} epochs, lr 0.05, batches of 64, "
+        f"{network} on random {INSIDE:.0%} of the training set, {EPOCHS} epochs, lr 0.05, batches of 64, "
         f"momentum 0.9, {NOISE:.0%} of the labels redrawn; {models} models by seed. The paper trains 4,000 for MNIST.",
         "A value per seed; a seed decides split, noise and subsets. Standard error of one example: "
         "sqrt(v_in / n_in + v_out / n_out), from the variances of right and wrong inside and outside.",

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["INSIDE", "SubsetAnswers", "draw_subsets", "train_on_subsets"]
+__all__ = ["INSIDE", "WIDTH", "SubsetAnswers", "draw_subsets", "train_on_subsets"]
 
 INSIDE = 0.7  # share of the training set in a subset
-WIDTH = 256
+WIDTH = 256  # of the one hidden layer
 
 
 @dataclass(frozen=True)

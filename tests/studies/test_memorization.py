@@ -59,6 +59,7 @@ def test_a_learner_that_looks_up_memorizes_the_noisy_examples_alone(scale):
     assert found["models-interpolate"].values == (1.0, 1.0, 1.0)
     assert found["noisy-memorized-more"].seen.endswith("is 0.000 / 0.000 / 0.000 on average, by seed.")
     assert {claim.verdict for claim in found.values()} <= {"reproduced", "inconclusive"}
+    assert STUDY.find(MadeUp(), scale).notes[0].startswith("Networks 64-256-10 on random 70% of the training set")
 
 
 def test_only_what_a_memorized_example_carries_is_a_pair(scale):

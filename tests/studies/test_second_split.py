@@ -19,6 +19,19 @@ def test_every_example_has_its_two_times():
     assert found == forget("digits", 120, first=3, second=2, seed=0)
 
 
+def test_the_first_stage_fits_its_half_and_the_second_trains_on_the_other():
+    """With noise in both halves; on its own half it would forget nothing, and not swapped it would know of one half."""
+    found = forget("digits", 120, first=40, second=6, seed=0)
+
+    halves = np.array_split(np.random.default_rng([0, 5]).permutation(120), 2)
+    noisy, forgotten = np.array(found["noisy"]), np.array(found["forgotten"])
+    for half in halves:
+        assert 0 < noisy[half].sum() < 60
+        assert np.mean([found["learned"][index] is not None for index in half]) > 0.95
+        assert 0.05 < (forgotten[half] < 7).mean() < 0.9
+    assert found["noisy_kept"][-1] < found["clean_kept"][-1]
+
+
 def test_low_times_are_the_suspicious_ones():
     row = {"noisy": [True, True, False, False], "forgotten": [1, 2, 5, 2]}
 

@@ -48,6 +48,13 @@ def test_noisy_examples_are_told_apart():
     assert found["novelty"] is None
 
 
+@pytest.mark.parametrize("family", ["nearest", "mlp"])
+def test_a_lost_point_is_done_again_with_the_same_result(family):
+    first, second = (acquire(family, "digits", 100, 0.4, steps=20, seed=1) for _ in range(2))
+
+    assert first == second
+
+
 def test_the_page_says_what_it_is_not(tmp_path):
     study, scale = get_study("skill-acquisition"), Scale(quick=True)
     notes = study.find(Results(study.points(scale), tmp_path), scale).notes
