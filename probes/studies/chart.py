@@ -284,7 +284,7 @@ def band(
     table = np.asarray(curves, dtype=float)
     if log:
         with np.errstate(invalid="ignore", divide="ignore"):
-            table = np.log(np.where(table > 0, table, np.nan))
+            table = np.log(table)
     known = np.isfinite(table)
     count = known.sum(0)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -149,8 +149,8 @@ def _score_table(found: Sequence[Measured]) -> Table:
         "scores",
         "Do cheaper scores say the same?",
         "No such table in the paper.",
-        f"The scores of one run of a {found[0].network} network on all examples, each turned so that high is suspicious; "
-        "mean ± sd over seeds.",
+        f"The scores of one run of a {found[0].network} network on all examples, each turned so that high is "
+        "suspicious; mean ± sd over seeds.",
         ["score", "AUROC for noisy", "rank correlation with memorization"],
         rows,
     )

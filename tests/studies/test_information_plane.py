@@ -70,6 +70,7 @@ def made_up(activation, seed):
     shape = (len(HIDDEN) + 1, len(recorded))
     i_x, snr = np.full(shape, 5.0), np.full(shape, 1.0)
     late = np.array(recorded) > 500
+    i_x[:, :40] = 4.0  # before the peak
     if activation == "tanh":
         i_x[-2, late], i_x[-1, late] = 2.5 - 0.01 * seed, 3.2
     else:

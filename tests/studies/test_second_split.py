@@ -79,6 +79,7 @@ def test_every_epoch_of_the_second_stage_lies_in_one_bar(quick):
         "times"
     ]
     spans = [name.split(" ")[1].split("–") for name in times.categories if name != "never"]
+    assert all(int(span[0]) <= int(span[-1]) for span in spans)
     epochs = [epoch for span in spans for epoch in range(int(span[0]), int(span[-1]) + 1)]
 
     assert epochs == list(range(1, (20 if quick else 40) + 1))
