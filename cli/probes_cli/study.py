@@ -76,6 +76,7 @@ def command(
             _all(out, scale, settings, teller, as_json)
         else:
             content = _one(name, out, scale, settings, teller)
+            _refresh(out, name)
             echo_json(content) if as_json else click.echo(out / name)
             if content["failed"]:
                 raise click.exceptions.Exit(1)
@@ -98,6 +99,15 @@ def _one(name: str, out: Path, scale: Scale, settings: dict[str, Any], teller: _
     return content
 
 
+def _refresh(out: Path, name: str) -> None:
+    """Bring a scoreboard that is there up to date with a study that was run alone."""
+    from probes.studies import refresh_scoreboard
+    from probes_reports import build
+
+    if refresh_scoreboard(out, list(STUDIES), name):
+        build(out)
+
+
 def _all(out: Path, scale: Scale, settings: dict[str, Any], teller: _Teller, as_json: bool) -> None:
     """Every study, then the scoreboard; one that fails is shown there and does not sink the others."""
     from probes.studies import write_scoreboard
@@ -107,10 +117,11 @@ def _all(out: Path, scale: Scale, settings: dict[str, Any], teller: _Teller, as_
     for name in STUDIES:
         try:
             _one(name, out, scale, settings, teller)
-        except ProbeError as error:
+        except Exception as error:  # a mistake in one study is told with its kind, and the others go on
             teller.end()
-            errors[name] = str(error)
-            say(f"Error: {name}: {visible(str(error))}")
+            told = str(error) if isinstance(error, ProbeError) else f"{type(error).__name__}: {error}"
+            errors[name] = told.splitlines()[0]
+            say(f"Error: {name}: {visible(errors[name])}")
     board = write_scoreboard(out, list(STUDIES), errors)
     page = build(out)
     counts = ", ".join(f"{count} {verdict}" for verdict, count in board["verdicts"].items())

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from probes.studies.backends import BACKENDS
     from probes.studies.folder import read_json
     from probes.studies.scale import Scale
-    from probes.studies.scoreboard import write_scoreboard
+    from probes.studies.scoreboard import refresh_scoreboard, write_scoreboard
     from probes.studies.study import Study, StudyProgress, run_study
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "StudyProgress",
     "get_study",
     "read_json",
+    "refresh_scoreboard",
     "run_study",
     "write_scoreboard",
 ]
@@ -51,6 +52,7 @@ _HOMES = {
     "Study": "study",
     "StudyProgress": "study",
     "read_json": "folder",
+    "refresh_scoreboard": "scoreboard",
     "run_study": "study",
     "write_scoreboard": "scoreboard",
 }

@@ -261,7 +261,15 @@ class Gallery(_Drawn):
 Chart = LineChart | BarChart | HeatMap | Table | ScatterChart | Gallery
 
 
-def band(name: str, x: Sequence[float], curves: Sequence[Any], *, swatch: Swatch = "1", dashed: bool = False) -> Line:
+def band(
+    name: str,
+    x: Sequence[float],
+    curves: Sequence[Any],
+    *,
+    swatch: Swatch = "1",
+    dashed: bool = False,
+    log: bool = False,
+) -> Line:
     """The mean of several curves, one per seed, and a band of one sd to either side.
 
     Args:
@@ -270,15 +278,21 @@ def band(name: str, x: Sequence[float], curves: Sequence[Any], *, swatch: Swatch
         curves: (S, P); NaN where a seed has no value.
         swatch: colour.
         dashed: see `Line`.
+        log: mean and sd of the logarithms, for a chart with `log_y`: the band never falls to zero there. Values that
+            are not positive count as missing.
     """
     table = np.asarray(curves, dtype=float)
+    if log:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            table = np.log(table)
     known = np.isfinite(table)
     count = known.sum(0)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(known, table, 0).sum(0) / count
         sd = np.sqrt(np.where(known, (table - mean) ** 2, 0).sum(0) / np.maximum(count - 1, 1))
     low, high = (mean - sd, mean + sd) if len(table) > 1 else ((), ())
-    return Line(name, list(x), mean.tolist(), list(low), list(high), swatch, dashed)
+    ends = np.exp if log else np.asarray
+    return Line(name, list(x), ends(mean).tolist(), list(ends(low)), list(ends(high)), swatch, dashed)
 
 
 def spread(

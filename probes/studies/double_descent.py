@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from probes.studies.chart import Chart, LineChart, Mark, Table, band, cell, spread
+from probes.studies.chart import Chart, HeatMap, LineChart, Mark, Table, band, cell, spread
 from probes.studies.claim import Claim, at_least, at_most
 from probes.studies.point import Training
 from probes.studies.results import Results, curve
@@ -21,6 +21,7 @@ NOISE = 0.2
 BEYOND = 0.005  # of test error: a recovery of nothing is none
 FITTED = 0.99  # training accuracy from which a width counts as fitting
 SMOOTH = 5  # epochs that are averaged
+COLUMNS = 14  # epochs of the map, at equal ratios
 FIGURES = "shown as curves; no number published for this setting"
 
 
@@ -32,7 +33,7 @@ class Descent:
         dip: place of the least error before the peak.
         peak: place of the highest error after the dip.
         recovery: fall of the error from the peak to the end, by seed.
-        second: whether it is a second descent: the mean recovery is more than two sd over the seeds.
+        second: whether it is a second descent: the mean recovery exceeds two sd over the seeds by 0.005 at least.
     """
 
     dip: int
@@ -45,8 +46,8 @@ def describe_descent(errors: np.ndarray) -> Descent:
     """Find the first dip, the peak after it and what is recovered later; a plateau is never a second descent.
 
     Dip and peak are the two places, in this order, between which the mean error rises most. The recovery counts as a
-    second descent where its mean exceeds two sd over the seeds, with at least two of them. Where the error falls all
-    the way there is no peak (dip and peak are 0) and no recovery.
+    second descent where its mean exceeds two sd over the seeds, at least two, and by more than rounding. Where the
+    error falls all the way there is no peak (dip and peak are 0) and no recovery.
 
     Args:
         errors: float, (S, P); of each seed, along widths or epochs.
@@ -59,7 +60,7 @@ def describe_descent(errors: np.ndarray) -> Descent:
             dip, peak = lowest, place
     rises = peak > dip  # otherwise it falls all the way, and there is nothing to recover from
     recovery = errors[:, peak] - errors[:, -1] if rises else np.zeros(len(errors))
-    second = rises and len(errors) > 1 and recovery.mean() > max(2 * recovery.std(ddof=1), 0)
+    second = rises and len(errors) > 1 and recovery.mean() >= 2 * recovery.std(ddof=1) + BEYOND
     return Descent(dip, peak, tuple(recovery.tolist()), bool(second))
 
 
@@ -71,11 +72,15 @@ def _name(width: int) -> str:
     return f"width{width}-seed{{seed}}"
 
 
+def _of(width: int, seed: int) -> str:
+    return _name(width).format(seed=seed)
+
+
 def _points(scale: Scale) -> list[Training]:
     options = {"noise": NOISE, "depth": 1, "optimizer": "adam", "lr": 1e-3, "momentum": 0.0}
     return [
         Training(
-            _name(width).format(seed=seed),
+            _of(width, seed),
             scale.config(**options, width=width, seed=seed, epochs=scale.pick(300, 100)),
         )
         for width in _widths(scale)
@@ -84,19 +89,24 @@ def _points(scale: Scale) -> list[Training]:
 
 
 def _find(results: Results, scale: Scale) -> Findings:
-    runs = {width: results.runs(_name(width), scale.seeds) for width in _widths(scale)}
-    seeds = min(len(of) for of in runs.values())
-    error = np.array([[_end(1 - curve(run, "test")) for run in of[:seeds]] for of in runs.values()]).T  # (S, widths)
-    fit = np.array([[_end(curve(run, "train/all")) for run in of[:seeds]] for of in runs.values()]).T
-    largest = runs[max(runs)]
+    runs = {width: results.runs(_name(width), _whole(results, scale)) for width in _widths(scale)}
+    error = np.array([[_end(1 - curve(run, "test")) for run in of] for of in runs.values()]).T  # (S, widths)
+    fit = np.array([[_end(curve(run, "train/all")) for run in of] for of in runs.values()]).T
+    largest = results.runs(_name(max(runs)), scale.seeds)
     over = np.array([_smooth(1 - curve(run, "test")) for run in largest])
     claims = _claims(error, fit, over, list(runs))
     charts: list[Chart] = [
         _by_width(error, fit, list(runs)),
         _by_epoch(over, max(runs)),
+        _by_both({width: [1 - curve(run, "test") for run in of] for width, of in runs.items()}),
         _table(error, fit, list(runs)),
     ]
     return Findings(claims, charts, _notes(scale))
+
+
+def _whole(results: Results, scale: Scale) -> list[int]:
+    """Seeds that have a run of every width: what one seed recovers is read along its own curve."""
+    return [seed for seed in scale.seeds if all(results.run(_of(width, seed)) is not None for width in _widths(scale))]
 
 
 def _end(values: np.ndarray) -> float:
@@ -163,17 +173,24 @@ def _beyond_spread(found: Descent | None) -> tuple[float, ...]:
 def _width_seen(found: Descent | None, widths: Sequence[int], fit: np.ndarray) -> str:
     if found is None:
         return ""
-    what = "a second descent" if found.second else "no second descent beyond the spread over seeds"
     if found.peak == 0:
         return "Test error falls all the way from the narrowest network to the widest: there is no peak."
     if found.peak == len(widths) - 1:
         return "Test error still rises at the widest network: no peak within these widths."
-    return f"The peak is at {widths[found.peak]} units; {what} ({cell(found.recovery)})."
+    return f"Dip at {widths[found.dip]} units, peak at {widths[found.peak]}; {_recovery_words(found)}."
 
 
 def _epoch_seen(found: Descent) -> str:
-    what = "a second descent" if found.second else "a plateau or less: not a second descent"
-    return f"Peak around epoch {found.peak + SMOOTH}; later recovery {cell(found.recovery)}, {what}."
+    if found.peak == 0:
+        return "Test error falls all the way: there is no peak."
+    return f"Dip around epoch {found.dip + SMOOTH}, peak around {found.peak + SMOOTH}; {_recovery_words(found)}."
+
+
+def _recovery_words(found: Descent) -> str:
+    """Only dip, peak and later recovery are told; the claim's rule alone calls it a second descent."""
+    beyond = "more than" if found.second else "not more than"
+    plateau = "" if found.second else ": a plateau, no second descent"
+    return f"later recovery {cell(found.recovery)}, {beyond} two sd over the seeds{plateau}"
 
 
 def _distance(error: np.ndarray, fit: np.ndarray, widths: Sequence[int]) -> tuple[float, ...]:
@@ -216,7 +233,7 @@ def _by_epoch(over: np.ndarray, width: int) -> LineChart:
     found = describe_descent(over) if len(over) else None
     marks = (
         []
-        if found is None
+        if found is None or not found.peak
         else [Mark("x", float(found.dip + SMOOTH), "dip"), Mark("x", float(found.peak + SMOOTH), "peak")]
     )
     return LineChart(
@@ -230,6 +247,28 @@ def _by_epoch(over: np.ndarray, width: int) -> LineChart:
         marks,
         log_x=True,
         percent_y=True,
+    )
+
+
+def _by_both(errors: Mapping[int, Sequence[np.ndarray]]) -> HeatMap:
+    """Mean test error by width and epoch; narrow networks at the bottom."""
+    last = min((len(curve) for curves in errors.values() for curve in curves), default=0)
+    epochs = np.unique(np.geomspace(1, last, COLUMNS).round().astype(int)) if last else np.empty(0, dtype=int)
+    means = {width: np.mean(curves, axis=0)[epochs - 1] for width, curves in errors.items() if last}
+    high = max((float(values.max()) for values in means.values()), default=float("nan"))
+    low = min((float(values.min()) for values in means.values()), default=float("nan"))
+    return HeatMap(
+        "by-both",
+        "And over both at once?",
+        "The peak moves with both: it lies where so many epochs just fit so many examples at that width.",
+        f"Mean over the seeds: from {low:.3f} to {high:.3f}.",
+        "epoch",
+        "units",
+        "test error",
+        [str(width) for width in reversed(means)],
+        [str(epoch) for epoch in epochs],
+        [means[width].tolist() for width in reversed(means)],
+        log=True,
     )
 
 
@@ -247,6 +286,7 @@ def _notes(scale: Scale) -> list[str]:
         f"One hidden layer, Adam at 0.001, {scale.pick(300, 100)} epochs, {NOISE:.0%} of the labels redrawn; errors "
         "are means of the last 5 epochs.",
         "A recovery counts as a second descent only beyond two sd over the seeds: a plateau is never called one.",
+        "Along the number of training examples, where the paper sees a peak, too, nothing is measured here.",
         "Published: ResNet-18 of widths 1 to 64 on CIFAR-10 with 15 % noise, 4,000 epochs of Adam.",
     ]
 

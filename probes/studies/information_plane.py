@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from probes.studies.chart import Chart, Line, LineChart, Mark, Table, band, cell, swatch
-from probes.studies.claim import Claim, Rule, at_least, at_most, between
+from probes.studies.chart import cell
+from probes.studies.claim import Claim, Rule, at_least, at_most
 from probes.studies.information import (
     bin_index,
     binned_information,
@@ -16,7 +16,17 @@ from probes.studies.information import (
     kde_bounds,
     kde_label_information,
     saturated,
-    tanh_unit_information,
+)
+from probes.studies.information_charts import CRITICISM, information_charts
+from probes.studies.information_readings import (
+    HIDDEN,
+    NARROW,
+    OUTPUT,
+    WINDOW,
+    beyond_bounds,
+    fall,
+    in_the_end,
+    signal_fall,
 )
 from probes.studies.point import Computation
 from probes.studies.results import Results
@@ -27,16 +37,9 @@ from probes.studies.twelve_bits import twelve_bits
 __all__ = ["STUDY", "train_and_record"]
 
 SOURCE = "Shwartz-Ziv & Tishby 2017, sections 3.2-3.4"
-HIDDEN = (10, 7, 5, 4, 3)
-NARROW, OUTPUT = len(HIDDEN) - 1, len(HIDDEN)  # the layers of three units and of the softmax, by number
 RATE, BATCH, TRAINED = 4e-4, 256, 0.8
 TANH_BINS, RELU_BINS = 30, 100
 VARIANCE = 1e-3  # of the noise in the kernel estimate
-WINDOW = 10  # recorded epochs whose median is read
-CRITICS = (
-    "Critics (Saxe et al. 2018; Goldfeld et al. 2019): of a deterministic network the true I(X;T) is constant or "
-    "infinite; what bins show as compression is saturation and the clustering of representations."
-)
 
 
 def train_and_record(activation: str, epochs: int, seed: int, kde_at: Sequence[int]) -> dict[str, Any]:
@@ -192,16 +195,7 @@ def _points(scale: Scale) -> list[Computation]:
 
 def _find(results: Results, scale: Scale) -> Findings:
     tanh, relu = (results.values(f"{name}-seed{{seed}}", scale.seeds) for name in ("tanh", "relu"))
-    charts: list[Chart] = [
-        _plane("tanh", tanh),
-        _over_epochs("tanh", tanh),
-        _over_epochs("relu", relu),
-        _snr(tanh),
-        _clusters(tanh),
-        _minimal(),
-        _kde(tanh, relu),
-    ]
-    return Findings(_claims(tanh, relu), charts, _notes(tanh, relu))
+    return Findings(_claims(tanh, relu), information_charts(tanh, relu, VARIANCE), _notes(tanh, relu))
 
 
 def _claims(tanh: Sequence[Mapping[str, Any]], relu: Sequence[Mapping[str, Any]]) -> list[Claim]:
@@ -210,241 +204,63 @@ def _claims(tanh: Sequence[Mapping[str, Any]], relu: Sequence[Mapping[str, Any]]
     ) -> Claim:
         return Claim(id, statement, source, quantity, rule, "shown as curves; no number published", tuple(values))
 
-    every = [value for run in (*tanh, *relu) for row in run["i_x"] for value in row]
-    extremes = [max(value for row in run["i_x"] for value in row) for run in (*tanh, *relu)]
-    read = "medians of 10 recorded epochs"
+    read = f"medians of {WINDOW} recorded epochs"
+    tanh_bins, relu_bins = f"{TANH_BINS} bins on [-1, 1]", f"{RELU_BINS} bins over the range of the whole run"
     return [
         claim(
             "tanh-compresses",
             "The narrow hidden layer of tanh units first gains, then loses information about the input.",
-            f"fall of the binned I(X;T) of the 3-unit layer from its peak to the end, in bits ({read})",
+            f"fall of I(X;T) ({tanh_bins}) of the 3-unit tanh layer from its peak to the end, in bits ({read})",
             at_least(2.0),
-            [_fall(run, NARROW) for run in tanh],
+            [fall(run, NARROW) for run in tanh],
         ),
         claim(
             "relu-does-not",
             "The same layer of ReLU units hardly loses any.",
-            f"fall of the binned I(X;T) of the 3-unit ReLU layer from its peak, in bits ({read})",
+            f"fall of I(X;T) ({relu_bins}) of the 3-unit ReLU layer from its peak to the end, in bits ({read})",
             at_most(1.0),
-            [_fall(run, NARROW) for run in relu],
+            [fall(run, NARROW) for run in relu],
             "Saxe et al. 2018, section 2",
         ),
         claim(
             "softmax-compresses",
             "The softmax layer loses information about the input.",
-            f"fall of the binned I(X;T) of the softmax layer of the tanh network from its peak, in bits ({read})",
+            f"fall of I(X;T) ({tanh_bins}) of the tanh network's softmax layer from its peak, in bits ({read})",
             at_least(1.5),
-            [_fall(run, OUTPUT) for run in tanh],
+            [fall(run, OUTPUT) for run in tanh],
         ),
         claim(
             "label-is-kept",
             "Nearly all information about the label is there in the end.",
-            "binned I(T;Y) of the 3-unit tanh layer, in bits (median of the last 10 recorded epochs)",
+            f"I(T;Y) ({tanh_bins}) of the 3-unit tanh layer, in bits (median of the last {WINDOW} recorded epochs)",
             at_least(0.95),
-            [float(np.median(run["i_y"][NARROW][-WINDOW:])) for run in tanh],
+            [in_the_end(run["i_y"][NARROW]) for run in tanh],
         ),
         claim(
             "drift-to-diffusion",
             "Gradients go from drift to diffusion: their signal falls below their noise.",
-            "signal to noise of the first layer's gradients: first over last 10 recorded epochs (medians)",
+            f"signal to noise of the first layer's gradients: first over last {WINDOW} recorded epochs (medians)",
             at_least(2.0),
-            [_snr_fall(run) for run in tanh],
+            [signal_fall(run) for run in tanh],
         ),
         claim(
             "within-bounds",
             "Every estimate lies between zero and the twelve bits that the inputs have.",
-            f"largest binned I(X;T) of a run, in bits; the least of all is {min(every, default=float('nan')):.2f}",
-            between(0.0, 12.0, exact=True),
-            extremes,
+            "how far outside [0, 12] bits the worst estimate of a run lies: I(X;T) and I(T;Y), by bins and kernels",
+            at_most(0.0, exact=True),
+            [beyond_bounds(run) for run in (*tanh, *relu)],
         ),
     ]
-
-
-def _medians(values: Sequence[float]) -> np.ndarray:
-    """Medians of ten recorded epochs in a row."""
-    windows = np.lib.stride_tricks.sliding_window_view(np.asarray(values, dtype=float), WINDOW)
-    return np.asarray(np.median(windows, axis=1))
-
-
-def _fall(run: Mapping[str, Any], layer: int) -> float:
-    medians = _medians(run["i_x"][layer])
-    return float(medians.max() - medians[-1])
-
-
-def _snr_fall(run: Mapping[str, Any]) -> float:
-    first = np.array(run["snr"][0][1:], dtype=float)
-    return float(np.median(first[:WINDOW]) / np.median(first[-WINDOW:]))
-
-
-def _layer_name(layer: int) -> str:
-    return "softmax" if layer == OUTPUT else f"{HIDDEN[layer]} units"
-
-
-def _mean(runs: Sequence[Mapping[str, Any]], key: str, layer: int) -> list[float]:
-    return np.mean([run[key][layer] for run in runs], axis=0).tolist() if runs else []
-
-
-def _plane(name: str, runs: Sequence[Mapping[str, Any]]) -> LineChart:
-    lines = [
-        Line(
-            _layer_name(layer),
-            _mean(runs, "i_x", layer),
-            _mean(runs, "i_y", layer),
-            swatch=swatch(layer),
-            dashed=layer == OUTPUT,
-        )
-        for layer in range(OUTPUT + 1)
-    ]
-    falls = ", ".join(
-        f"{_layer_name(layer)} {cell([_fall(run, layer) for run in runs], 1)}" for layer in range(OUTPUT + 1)
-    )
-    return LineChart(
-        f"plane-{name}",
-        f"The information plane: what do layers of {name} units keep?",
-        f"Layers move up (they learn the label), then left (they compress the input). {CRITICS}",
-        f"From its peak to the end I(X;T) falls, in bits: {falls}. Binned estimate, 30 bins on [-1, 1], mean of "
-        f"{len(runs)} seeds; the ceiling is 12 bits.",
-        "I(X;T) (bits)",
-        "I(T;Y) (bits)",
-        lines,
-        [Mark("x", 12.0, "ceiling: log2 of the inputs"), Mark("y", 1.0, "all of the label")],
-    )
-
-
-def _over_epochs(name: str, runs: Sequence[Mapping[str, Any]]) -> LineChart:
-    epochs = runs[0]["epochs"] if runs else []
-    lines = [
-        band(
-            _layer_name(layer),
-            epochs,
-            [run["i_x"][layer] for run in runs],
-            swatch=swatch(layer),
-            dashed=layer == OUTPUT,
-        )
-        for layer in range(OUTPUT + 1)
-    ]
-    how = "30 bins on [-1, 1]" if name == "tanh" else "100 bins over the range of the whole run, 30 for the softmax"
-    end = cell([float(np.median(run["saturated"][NARROW][-WINDOW:])) for run in runs], 2)
-    return LineChart(
-        f"input-{name}",
-        f"How much of the input do layers of {'ReLU' if name == 'relu' else name} units keep?",
-        f"tanh layers lose it late in training; ReLU layers do not (Saxe et al. 2018). {CRITICS}",
-        f"Binned estimate, {how}. The 3-unit layer falls by {cell([_fall(run, NARROW) for run in runs], 1)} bits from "
-        f"its peak; in the end {end} of its activations are beyond 0.9 in size.",
-        "epoch",
-        "I(X;T) (bits)",
-        lines,
-        [Mark("y", 12.0, "ceiling")],
-        log_x=True,
-    )
-
-
-def _snr(runs: Sequence[Mapping[str, Any]]) -> LineChart:
-    epochs = runs[0]["epochs"][1:] if runs else []
-    names = [*(f"to {_layer_name(layer)}" for layer in range(OUTPUT)), "to the logits"]
-    lines = [
-        band(name, epochs, [run["snr"][layer][1:] for run in runs], swatch=swatch(layer))
-        for layer, name in enumerate(names)
-    ]
-    ends = [float(np.median(np.array(run["snr"][OUTPUT][-WINDOW:], dtype=float))) for run in runs]
-    return LineChart(
-        "gradients",
-        "Do gradients turn from drift to diffusion?",
-        "Signal to noise falls below one around the epoch where compression starts; without compression it does so, "
-        "too (Saxe et al. 2018).",
-        f"Weights to the first layer fall by a factor of {cell([_snr_fall(run) for run in runs], 1)}; those to the "
-        f"logits end at {cell(ends, 1)}.",
-        "epoch",
-        "signal to noise of the gradients",
-        lines,
-        [Mark("y", 1.0, "signal = noise")],
-        log_x=True,
-        log_y=True,
-    )
-
-
-def _clusters(runs: Sequence[Mapping[str, Any]]) -> LineChart:
-    epochs = runs[0]["epochs"] if runs else []
-    lines = [
-        band(
-            _layer_name(layer),
-            epochs,
-            [np.array(run["clusters"][layer], dtype=float) for run in runs],
-            swatch=swatch(layer),
-            dashed=layer == OUTPUT,
-        )
-        for layer in range(OUTPUT + 1)
-    ]
-    ends = cell([float(np.array(run["clusters"][NARROW], dtype=float)[-1]) for run in runs], 2)
-    return LineChart(
-        "clusters",
-        "What does the estimate track?",
-        "The clustering of representations of one class (Goldfeld et al. 2019), measured here without bins.",
-        f"In the 3-unit layer examples end {ends} times as far from their class's mean as the two means are apart.",
-        "epoch",
-        "distance within classes over distance between",
-        lines,
-        log_x=True,
-        log_y=True,
-    )
-
-
-def _minimal() -> LineChart:
-    weights = np.geomspace(0.1, 100, 60)
-    values = [tanh_unit_information(float(weight)) for weight in weights]
-    peak = int(np.argmax(values))
-    return LineChart(
-        "minimal",
-        "Can one unit without training compress?",
-        "Saxe et al. 2018: in one tanh unit with a normal input, bins alone make information rise and fall as its "
-        "weight grows; the network's true information is infinite throughout.",
-        f"Closed form, 30 bins: a peak of {values[peak]:.2f} bits at weight {weights[peak]:.1f}, then down to "
-        f"{values[-1]:.2f} at {weights[-1]:.0f}.",
-        "weight",
-        "I(X;T) of the binned unit (bits)",
-        [Line("tanh(w x)", weights.tolist(), values)],
-        [Mark("y", 1.0, "one bit")],
-        log_x=True,
-    )
-
-
-def _kde(tanh: Sequence[Mapping[str, Any]], relu: Sequence[Mapping[str, Any]]) -> Table:
-    rows = []
-    for name, runs in (("tanh", tanh), ("ReLU", relu)):
-        kept = [(row["layer"], row["epoch"]) for row in runs[0]["kde"]] if runs else []
-        for place, (layer, epoch) in enumerate(kept):
-            found = [run["kde"][place] for run in runs]
-            bounds = [[row["bounds"][side] for row in found] for side in (0, 1)]
-            rows.append(
-                [
-                    name,
-                    _layer_name(layer),
-                    epoch,
-                    *(cell(side, 2) for side in bounds),
-                    cell([row["i_y"] for row in found], 2),
-                ]
-            )
-    header = ["network", "layer", "epoch", "I(X;T) at least", "I(X;T) at most", "I(T;Y)"]
-    return Table(
-        "kernel",
-        "And by another estimator?",
-        f"Kernel estimates depend on the noise that is added (Saxe et al. 2018 use 0.1 and 0.001). {CRITICS}",
-        f"Bounds in bits with Gaussian noise of variance {VARIANCE:g} added; mean ± sd over the seeds.",
-        header,
-        rows,
-    )
 
 
 def _notes(tanh: Sequence[Mapping[str, Any]], relu: Sequence[Mapping[str, Any]]) -> list[str]:
     accuracy = [cell([run["accuracy"] for run in runs], 3) for runs in (tanh, relu)]
     return [
         "Never the information of a network: each number is that of an estimator, its bins and an activation.",
-        CRITICS,
-        "Full-batch descent compresses the same way, so the noise of SGD is not the cause; networks generalise without "
-        "compressing, and the other way round (Saxe et al. 2018).",
-        "Wide layers sit at the ceiling of 12 bits, where the estimate says nothing.",
+        *CRITICISM,
         "The task is ours (icosahedron, third Legendre polynomial), as the authors' generator is not published; Adam "
         "as in their code, SGD in their text.",
+        "Not measured here: more layers, and fewer training patterns, of which the paper also speaks.",
         f"Accuracy on the patterns held out: tanh {accuracy[0]}, ReLU {accuracy[1]}.",
     ]
 

@@ -9,7 +9,7 @@ import numpy as np
 from probes.data import Dataset
 from probes.runs.run import Run
 from probes.scores.subset_influence import Difference, influence_by_subsets, memorization_by_subsets
-from probes.studies.subset_models import SubsetAnswers
+from probes.studies.subset_models import WIDTH, SubsetAnswers
 
 __all__ = ["INFLUENTIAL", "MEMORIZED", "SURE", "Measured"]
 
@@ -33,6 +33,10 @@ class Measured:
         self.noisy = np.zeros(len(data.train), dtype=bool) if noisy is None else noisy
         self.memorization = memorization_by_subsets(answers.inside, answers.train)
 
+    def by_first(self, models: int) -> Measured:
+        """The same by the first so many models: counts beyond a threshold are comparable at equal errors only."""
+        return Measured(self.seed, self.answers.first(models), self.data, self.run)
+
     @property
     def value(self) -> np.ndarray:
         """Memorization of each example."""
@@ -47,6 +51,12 @@ class Measured:
     def chance(self) -> Difference:
         """The same with each model's answers taken from the next one: what chance alone makes of no influence."""
         return influence_by_subsets(self.answers.inside, np.roll(self.answers.test, 1, axis=0))
+
+    @property
+    def network(self) -> str:
+        """Shape of the models, such as 64-256-10."""
+        inputs = int(np.prod(self.data.train.inputs.shape[1:]))
+        return f"{inputs}-{WIDTH}-{len(self.data.classes)}"
 
     @property
     def memorized(self) -> np.ndarray:

@@ -149,8 +149,8 @@ def _score_table(found: Sequence[Measured]) -> Table:
         "scores",
         "Do cheaper scores say the same?",
         "No such table in the paper.",
-        "The scores of one run of a 64-256-10 network on all examples, each turned so that high is suspicious; mean ± "
-        "sd over seeds.",
+        f"The scores of one run of a {found[0].network} network on all examples, each turned so that high is "
+        "suspicious; mean ± sd over seeds.",
         ["score", "AUROC for noisy", "rank correlation with memorization"],
         rows,
     )
@@ -182,7 +182,7 @@ def _spearman(values: np.ndarray, others: np.ndarray) -> float:
 
 
 def _galleries(one: Measured) -> list[Gallery]:
-    """The most memorized training images that carry a test image; nothing where examples are no images."""
+    """The most memorized training images that carry a test image, none where none does; nothing but for images."""
     if one.data.kind != "image":
         return []
     carrying = one.sure(one.influence).any(1)
@@ -202,7 +202,7 @@ def _galleries(one: Measured) -> list[Gallery]:
         "with a wrong label",
         np.flatnonzero(carrying & one.noisy),
     )
-    return [gallery for gallery in (clean, noisy) if gallery.rows]
+    return [clean, noisy]
 
 
 def _gallery(one: Measured, id: str, question: str, paper: str, kind: str, carrying: np.ndarray) -> Gallery:
@@ -211,11 +211,17 @@ def _gallery(one: Measured, id: str, question: str, paper: str, kind: str, carry
         GalleryRow(_training_image(one, index), [_test_image(one, index, test) for test in _carried(one, index)])
         for index in order
     ]
+    by_seed = f"{len(one.answers):,} models, seed {one.seed}."
     ours = (
         f"{len(carrying):,} memorized training images {kind} carry a test image by more than {SURE:g} standard errors, "
         f"the {len(rows)} most memorized first; in all there are {one.sure(one.influence).sum():,} such pairs, "
-        f"{one.sure(one.chance).sum():,} by chance. Seed {one.seed}."
+        f"{one.sure(one.chance).sum():,} by chance; {by_seed}"
     )
+    if not rows:
+        ours = (
+            f"No memorized training image {kind} carries a test image by more than {SURE:g} standard errors; {by_seed} "
+            "Errors shrink with more models, as in the full size."
+        )
     return Gallery(id, question, paper, ours, "training image", "test images that it carries", rows)
 
 

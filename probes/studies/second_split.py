@@ -133,7 +133,12 @@ def _find(results: Results, scale: Scale) -> Findings:
             tuple(_fitted(row) for row in found),
         ),
     ]
-    charts: list[Chart] = [_kept(found), _times(found, _stages(scale)[1]), _table(found)]
+    charts: list[Chart] = [
+        _kept(found),
+        _times(found, _stages(scale)[1]),
+        _learned(found, _stages(scale)[0]),
+        _table(found),
+    ]
     return Findings(claims, charts, _notes())
 
 
@@ -146,16 +151,51 @@ def _mean(row: dict[str, Any], noisy: bool) -> float:
 
 
 def _auroc(row: dict[str, Any]) -> float:
+    """Of low second-split forgetting times."""
+    return _detects(-np.array(row["forgotten"], dtype=float), row)
+
+
+def _late(row: dict[str, Any]) -> float:
+    """AUROC of high first-split learning times, those not learned last."""
+    return _detects(np.array([np.inf if epoch is None else epoch for epoch in row["learned"]], dtype=float), row)
+
+
+def _detects(values: np.ndarray, row: dict[str, Any]) -> float:
     from probes.scores.detection import auroc
 
-    value = auroc(-np.array(row["forgotten"], dtype=float), np.array(row["noisy"]))
-    return float("nan") if value is None else float(value)
+    found = auroc(values, np.array(row["noisy"]))
+    return float("nan") if found is None else float(found)
 
 
 def _fitted(row: dict[str, Any]) -> float:
     """Learned for good by the end of the first stage."""
     learned = np.array([epoch is not None for epoch in row["learned"]])
     return float(learned[np.array(row["noisy"])].mean())
+
+
+def _learned(found: Sequence[dict[str, Any]], last: int) -> LineChart:
+    """How much of each group is learned for good: first-split learning times, summed up."""
+
+    def share(row: dict[str, Any], noisy: bool) -> np.ndarray:
+        times = np.array([last + 1 if epoch is None else epoch for epoch in row["learned"]])
+        group = times[np.array(row["noisy"]) == noisy]
+        return np.asarray((group[:, None] <= np.arange(1, last + 1)).mean(0))
+
+    epochs = list(range(1, last + 1)) if found else []
+    late, early = cell([_late(row) for row in found]), cell([_auroc(row) for row in found])
+    return LineChart(
+        "learned",
+        "And before: when was it learned for good?",
+        "Metrics of the first split alone struggle to tell wrong labels from rare examples.",
+        f"AUROC for wrong labels: learned late {late}, forgotten early {early}.",
+        "epoch of the first stage",
+        "learned for good",
+        [
+            band("clean", epochs, [share(row, False) for row in found], swatch="clean"),
+            band("noisy, as labelled", epochs, [share(row, True) for row in found], swatch="noisy"),
+        ],
+        percent_y=True,
+    )
 
 
 def _kept(found: Sequence[dict[str, Any]]) -> LineChart:
@@ -168,7 +208,7 @@ def _kept(found: Sequence[dict[str, Any]]) -> LineChart:
     return LineChart(
         "kept",
         "What survives when training goes on with other examples?",
-        "Mislabelled examples are forgotten within a few epochs, typical ones never (figure 1).",
+        "Wrong labels are forgotten within a few epochs, rare examples slowly, typical ones hardly ever.",
         f"After one epoch of the second stage {first[0]} of the wrong labels and {first[1]} of the clean are kept.",
         "epoch of the second stage",
         "still predicted as given",
@@ -178,7 +218,7 @@ def _kept(found: Sequence[dict[str, Any]]) -> LineChart:
 
 
 def _times(found: Sequence[dict[str, Any]], last: int) -> BarChart:
-    edges = [1, 2, 3, 6, 11, last // 2 + 1, last + 1, last + 2]
+    edges = sorted({1, 2, 3, 6, 11, last // 2 + 1, last + 1, last + 2})
     names = [*(_range(low, high - 1) for low, high in pairwise(edges[:-1])), "never"]
     bars = []
     for name, noisy in (("clean", False), ("noisy", True)):
@@ -188,7 +228,7 @@ def _times(found: Sequence[dict[str, Any]], last: int) -> BarChart:
     return BarChart(
         "times",
         "When is an example forgotten for good?",
-        "Low is mislabelled, middle rare, never typical (figure 2).",
+        "Low is a wrong label, middle a rare example, never a typical one.",
         f"Mean epoch {cell([_mean(row, True) for row in found], 1)} for noisy and "
         f"{cell([_mean(row, False) for row in found], 1)} for clean examples; never counts as {last + 1}.",
         "share of the group",
@@ -212,14 +252,22 @@ def _table(found: Sequence[dict[str, Any]]) -> Table:
         for name, noisy in (("clean", False), ("noisy", True))
     ]
     return Table(
-        "numbers", "The numbers", "None verified.", "Over the seeds.", ["group", "mean epoch", "median epoch"], rows
+        "numbers",
+        "The numbers",
+        "None verified.",
+        "Second-split forgetting time, mean ± sd over the seeds.",
+        ["group", "mean epoch", "median epoch"],
+        rows,
     )
 
 
 def _notes() -> list[str]:
     return [
         f"Labels redrawn for {NOISE:.0%} of both halves; halves are swapped and merged, so that every example counts.",
+        "Forgetting time: the first epoch of the second stage from which an example stays wrong to the end; one that "
+        "is right in the end counts as never forgotten.",
         "The second stage needs a high learning rate, here that of the first.",
+        "Rare examples are not marked in these data: nothing is said of them.",
         "The published experiments train ResNets on images for 100 epochs.",
     ]
 
@@ -229,7 +277,7 @@ STUDY = Study(
     title="Forgotten on the second split",
     question="Does going on with other examples tell memorized labels from learned ones?",
     source="Maini et al., NeurIPS 2022, https://arxiv.org/abs/2210.15031",
-    effect="Mislabelled examples are forgotten soon after training moves to other data; typical ones never are.",
+    effect="Wrong labels are forgotten soon after training moves on, rare examples later, typical ones never.",
     points=_points,
     find=_find,
 )

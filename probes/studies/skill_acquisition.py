@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from probes.studies.chart import BarChart, Bars, Chart, LineChart, Table, cell, spread, swatch
+from probes.studies.chart import cell
 from probes.studies.claim import Claim, at_least, at_most, between
 from probes.studies.point import Computation
 from probes.studies.results import Results
 from probes.studies.scale import Scale
+from probes.studies.skill_charts import FAMILIES, NOISE, SHIFTS, skill_charts
+from probes.studies.skill_measures import CLIP, area, code_length, gain, kept, skill
 from probes.studies.study import Findings, Study
 
-__all__ = ["STUDY", "WHAT_IT_IS_NOT", "acquire", "area", "code_length", "skill"]
+__all__ = ["STUDY", "WHAT_IT_IS_NOT", "acquire"]
 
 SOURCE = "our own measurement, after Chollet 2019 and Dawid 1984 (prequential coding)"
-FAMILIES = {
-    "logistic": "logistic regression",
-    "nearest": "1-nearest neighbour",
-    "mlp": "MLP 2x512",
-    "cnn": "small CNN",
-}
 SIZES = (25, 50, 100, 200, 400, 800, 1400)
-NOISE, CLIP = 0.4, 1e-6  # share of labels redrawn; least probability of a code
 HELD_OUT_CLASSES, SHOTS = 2, 5
 WHAT_IT_IS_NOT = (
     "It is not intelligence, not Chollet's formula, and not ARC.",
@@ -34,39 +28,6 @@ WHAT_IT_IS_NOT = (
     "Only differences between families at equal experience are interpreted; data sets are not comparable.",
     "Two classes held out are one step past local generalisation, not broad generalisation.",
 )
-
-
-def skill(accuracy: float, classes: int) -> float:
-    """(accuracy - chance) / (1 - chance): 0 at chance, 1 if never wrong.
-
-    Example:
-        >>> skill(0.75, 2)
-        0.5
-    """
-    return (accuracy - 1 / classes) / (1 - 1 / classes)
-
-
-def area(sizes: Sequence[int], skills: Sequence[float]) -> float:
-    """Area under a learning curve over log2 of the number of examples, divided by its range: in (-inf, 1].
-
-    Example:
-        >>> area([25, 50, 100], [0.0, 0.5, 1.0])
-        0.5
-    """
-    x, y = np.log2(sizes), np.asarray(skills)
-    return float((np.diff(x) * (y[1:] + y[:-1]) / 2).sum() / (x[-1] - x[0]))
-
-
-def code_length(probabilities: Sequence[np.ndarray], classes: int, first: int) -> float:
-    """Bits of a prequential code: the first block uniformly, each later one by the model of those before it.
-
-    Args:
-        probabilities: of the given label, by block after the first; clipped at 1e-6.
-        classes: K.
-        first: examples of the first block.
-    """
-    later = sum(float(-np.log2(np.maximum(block, CLIP)).sum()) for block in probabilities)
-    return first * math.log2(classes) + later
 
 
 def acquire(family: str, dataset: str, subset: int | None, noise: float, steps: int, seed: int) -> dict[str, Any]:
@@ -81,8 +42,9 @@ def acquire(family: str, dataset: str, subset: int | None, noise: float, steps: 
         seed: of noise, order of the subsets, weights and batches.
 
     Returns:
-        `sizes`; `skills` (test) by size; `gain` in bits per example of the code over guessing, by group "clean" and
-        "noisy" of the blocks after the first; `shifts`: skill after each shift of the test inputs over skill without;
+        `sizes`; `skills` (test) by size; `classes`, K; `bits` of the whole code; `gain` in bits per example of the code
+        over guessing, by group "clean" and "noisy" of the blocks after the first; `shifts`: skill after each shift of
+        the test images over skill without, nothing of examples that are no images;
         `novelty`: skill in telling two held-out classes apart from five examples of each by frozen features.
     """
     from probes.training.setup import prepare, using_threads
@@ -117,18 +79,12 @@ def acquire(family: str, dataset: str, subset: int | None, noise: float, steps: 
     return {
         "sizes": sizes,
         "skills": skills,
-        "gain": {name: _gain(coded[of], classes) for name, of in (("clean", ~group), ("noisy", group))},
+        "gain": {name: gain(coded[of], classes) for name, of in (("clean", ~group), ("noisy", group))},
+        "classes": classes,
         "bits": code_length(probabilities, classes, sizes[0]),
         "shifts": shifts,
         "novelty": novelty,
     }
-
-
-def _gain(probabilities: np.ndarray, classes: int) -> float | None:
-    """Bits per example that the code saves over guessing; None of no example."""
-    if not len(probabilities):
-        return None
-    return math.log2(classes) - code_length([probabilities], classes, 0) / len(probabilities)
 
 
 def _fit(
@@ -204,6 +160,8 @@ def _shifted(inputs: np.ndarray, value_range: tuple[float, float], dataset: Any,
     """The test images moved by a pixel, turned by 15 degrees, and with noise of a tenth of their range."""
     from scipy.ndimage import rotate
 
+    if dataset.kind != "image":
+        return {}
     blank = dataset.blank_value
     moved = np.full_like(inputs, blank)
     moved[..., 1:] = inputs[..., :-1]
@@ -211,7 +169,7 @@ def _shifted(inputs: np.ndarray, value_range: tuple[float, float], dataset: Any,
     sd = dataset.sd if dataset.sd is not None else float(np.mean(dataset.sds))
     tenth = 0.1 * (value_range[1] - value_range[0]) / sd
     noise = np.random.default_rng([seed, 8]).normal(0, tenth, inputs.shape).astype(inputs.dtype)
-    return {"moved a pixel": moved, "turned 15°": turned, "noise": inputs + noise}
+    return dict(zip(SHIFTS, (moved, turned, inputs + noise), strict=True))
 
 
 def _novelty(
@@ -273,17 +231,14 @@ def _find(results: Results, scale: Scale) -> Findings:
     families = _families(scale)
     clean = {family: results.values(_name(family, 0.0), scale.seeds) for family in families}
     noisy = {family: results.values(_name(family, NOISE), scale.seeds) for family in families}
-    charts: list[Chart] = [
-        _curves(clean, ""),
-        _curves(noisy, f" with {NOISE:.0%} noise"),
-        _shifts(clean),
-        _table(clean, noisy),
-    ]
     notes = [
         *WHAT_IT_IS_NOT,
         f"Probabilities of the code are clipped at {CLIP:g}; {scale.pick(1000, 400)} steps for any number of examples.",
+        "The nearest neighbour gives no probabilities: its code takes the share of training examples whose own nearest "
+        "neighbour has their label, by Laplace's rule.",
+        *(["The small CNN is measured in the full size only."] if scale.quick else []),
     ]
-    return Findings(_claims(clean, noisy), charts, notes)
+    return Findings(_claims(clean, noisy), skill_charts(clean, noisy), notes)
 
 
 def _claims(clean: Mapping[str, Any], noisy: Mapping[str, Any]) -> list[Claim]:
@@ -309,7 +264,10 @@ def _claims(clean: Mapping[str, Any], noisy: Mapping[str, Any]) -> list[Claim]:
             "area under the learning curve, MLP less logistic regression, clean labels",
             between(-0.05, 0.05),
             none,
-            tuple(_area(one) - _area(two) for one, two in zip(clean["mlp"], clean["logistic"], strict=False)),
+            tuple(
+                area(one["sizes"], one["skills"]) - area(two["sizes"], two["skills"])
+                for one, two in zip(clean["mlp"], clean["logistic"], strict=False)
+            ),
         ),
         Claim(
             "shifts-cost-skill",
@@ -318,7 +276,7 @@ def _claims(clean: Mapping[str, Any], noisy: Mapping[str, Any]) -> list[Claim]:
             "skill kept by the MLP, mean over three shifts of the test images",
             at_most(1.0),
             none,
-            tuple(float(np.mean(list(row["shifts"].values()))) for row in clean["mlp"]),
+            tuple(kept(row) for row in clean["mlp"]),
         ),
         Claim(
             "features-carry-over",
@@ -330,84 +288,6 @@ def _claims(clean: Mapping[str, Any], noisy: Mapping[str, Any]) -> list[Claim]:
             tuple(float(row["novelty"]) for row in clean["mlp"]),
         ),
     ]
-
-
-def _area(row: Mapping[str, Any]) -> float:
-    return area(row["sizes"], row["skills"])
-
-
-def _enough(row: Mapping[str, Any]) -> float:
-    """The smallest number of examples with skill 0.8; NaN where none has."""
-    found = [size for size, value in zip(row["sizes"], row["skills"], strict=True) if value >= 0.8]
-    return float(found[0]) if found else math.nan
-
-
-def _curves(of: Mapping[str, Any], noise: str) -> LineChart:
-    lines = []
-    for place, (family, rows) in enumerate(of.items()):
-        sizes = rows[0]["sizes"] if rows else []
-        values = [[row["skills"][at] for row in rows] for at in range(len(sizes))]
-        lines.append(spread(FAMILIES[family], sizes, values, swatch=swatch(place), dashed=place % 2 == 1))
-    areas = ", ".join(f"{FAMILIES[family]} {cell([_area(row) for row in rows])}" for family, rows in of.items())
-    return LineChart(
-        f"curves{noise}".replace(" ", "-").replace("%", ""),
-        f"How much skill from how many examples{noise}?",
-        "No such figure: Chollet defines skill-acquisition efficiency by quantities that cannot be computed.",
-        f"Area under the curve over log2 of the examples: {areas}.",
-        "training examples",
-        "skill on the test set (0 is chance)",
-        lines,
-        log_x=True,
-    )
-
-
-def _shifts(clean: Mapping[str, Any]) -> BarChart:
-    names = ["moved a pixel", "turned 15°", "noise"]
-    bars = [
-        Bars(
-            FAMILIES[family],
-            [float(np.mean([row["shifts"][name] for row in rows])) if rows else math.nan for name in names],
-            swatch=swatch(place),
-        )
-        for place, (family, rows) in enumerate(clean.items())
-    ]
-    kept = ", ".join(
-        f"{FAMILIES[family]} {cell([float(np.mean(list(row['shifts'].values()))) for row in rows], 2)}"
-        for family, rows in clean.items()
-    )
-    return BarChart(
-        "shifts",
-        "How local is it?",
-        "Trained networks generalise locally: to new points of a known distribution.",
-        f"Skill kept, mean of the three: {kept}.",
-        "skill kept",
-        names,
-        bars,
-        percent_y=True,
-    )
-
-
-def _table(clean: Mapping[str, Any], noisy: Mapping[str, Any]) -> Table:
-    rows = [
-        [
-            FAMILIES[family],
-            cell([_area(row) for row in clean[family]]),
-            cell([_enough(row) for row in clean[family]], 0),
-            cell([row["gain"]["clean"] for row in clean[family]], 2),
-            cell([_area(row) for row in noisy[family]]),
-            cell([row["gain"]["clean"] for row in noisy[family]], 2),
-            cell([row["gain"]["noisy"] for row in noisy[family]], 2),
-            cell([row["novelty"] for row in clean[family]], 2),
-        ]
-        for family in clean
-    ]
-    header = [
-        *("family", "area, clean", "examples for skill 0.8", "bits gained, clean", f"area, {NOISE:.0%} noise"),
-        *("bits, its clean", "bits, its noisy", "two new classes"),
-    ]
-    return Table(
-        "numbers", "The numbers", "None published.", "Bits per example; mean ± sd over the seeds.", header, rows
-    )
 
 
 STUDY = Study(

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["INSIDE", "SubsetAnswers", "draw_subsets", "train_on_subsets"]
+__all__ = ["INSIDE", "WIDTH", "SubsetAnswers", "draw_subsets", "train_on_subsets"]
 
 INSIDE = 0.7  # share of the training set in a subset
-WIDTH = 256
+WIDTH = 256  # of the one hidden layer
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,10 @@ class SubsetAnswers:
         """float64, (R,); accuracy of each model on its own subset."""
         accuracy: np.ndarray = (self.inside & self.train).sum(1) / self.inside.sum(1)
         return accuracy
+
+    def first(self, count: int) -> SubsetAnswers:
+        """Of the first so many models, as views."""
+        return SubsetAnswers(self.inside[:count], self.train[:count], self.test[:count])
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: a text of hexadecimal digits per model, eight examples to two of them."""

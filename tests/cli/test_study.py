@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -202,6 +203,61 @@ def test_one_failing_study_does_not_sink_the_others(study, bench, tmp_path):
     ]
     assert board["verdicts"] == {"reproduced": 1, "not reproduced": 1, "inconclusive": 0}
     assert "no point of alpha could be carried out" in (tmp_path / "studies/scoreboard.html").read_text()
+
+
+def test_a_mistake_in_what_a_study_finds_does_not_sink_the_others(study, bench, monkeypatch):
+    whole = bench.study
+
+    def broken(name):
+        def find(results, scale):
+            raise IndexError("no such seed")
+
+        return replace(whole(name), find=find) if name == "alpha" else whole(name)
+
+    monkeypatch.setattr(probes.studies, "get_study", broken)
+    answer = study("all", "--json", "--quiet")
+
+    assert answer.exit_code == 1
+    assert "Error: alpha: IndexError: no such seed" in answer.stderr
+    alpha, beta = json.loads(answer.stdout)["studies"]
+    assert (alpha["status"], alpha["error"]) == ("failed", "IndexError: no such seed")
+    assert (beta["status"], len(beta["claims"])) == ("complete", 2)
+
+
+def test_ctrl_c_in_all_says_how_to_go_on(study, bench):
+    bench.trouble["beta-first-1"] = KeyboardInterrupt()
+    answer = study("all")
+
+    assert (answer.exit_code, answer.stdout) == (130, "")
+    assert answer.stderr.splitlines()[-1] == "Interrupted: what was finished is kept. Go on with the same command."
+
+    bench.trouble.clear()
+    bench.calls.clear()
+    assert study("all").exit_code == 0
+    assert not [call for call in bench.calls if call.startswith("alpha") or call == "beta-first-0"]
+
+
+def test_one_study_alone_brings_a_scoreboard_up_to_date(study, bench, tmp_path):
+    """Otherwise the scoreboard would say of it what its page no longer does; of the other nothing changes."""
+    study("all", "--quick")
+    bench.trouble = {f"beta-{kind}-{seed}": ValueError("no") for kind in ("first", "second") for seed in SEEDS}
+    study("all", "--seeds", "0-2")
+    study("alpha", "--seeds", "0-3")
+
+    alpha, beta = json.loads((tmp_path / "studies/scoreboard.json").read_text())["studies"]
+    assert (alpha["scale"]["seeds"], alpha["scale"]["quick"]) == ([0, 1, 2, 3], False)
+    assert beta["status"] == "failed"
+    assert "4 seeds (0–3)" in (tmp_path / "studies/scoreboard.html").read_text()
+
+    bench.trouble.clear()
+    study("beta")
+    assert json.loads((tmp_path / "studies/scoreboard.json").read_text())["studies"][1]["status"] == "complete"
+
+
+def test_one_study_alone_begins_no_scoreboard(study, tmp_path):
+    study("alpha")
+
+    assert not (tmp_path / "studies/scoreboard.json").exists()
 
 
 def test_a_failing_point_of_one_study_is_told_by_all(study, bench):

@@ -2,8 +2,11 @@
 
 import base64
 import json
+import math
 
-from probes.studies.chart import Gallery, GalleryRow, Points, ScatterChart, picture
+import pytest
+
+from probes.studies.chart import Gallery, GalleryRow, Points, ScatterChart, band, picture
 
 WORDS = {"id": "a", "question": "?", "paper": "It rises.", "ours": "It rises."}
 
@@ -29,3 +32,11 @@ def test_a_gallery_holds_its_pictures_as_data():
     start, data = lead["image"].split(",")
     assert start == "data:image/png;base64"
     assert base64.b64decode(data) == b"\x89PNG lead"
+
+
+def test_a_band_on_a_logarithm_is_of_the_logarithms():
+    """Mean 1 and sd a factor of ten, where the arithmetic band would reach below zero."""
+    line = band("ratio", [1, 2], [[0.1, 4.0], [1.0, math.nan], [10.0, 0.0]], log=True)
+
+    assert line.y == pytest.approx([1.0, 4.0])
+    assert (line.low[0], line.high[0]) == pytest.approx((0.1, 10.0))

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from probes.studies.double_descent import _claims, describe_descent
+from probes.studies import Scale
+from probes.studies.double_descent import STUDY, _claims, _widths, describe_descent
 
 
 def curves(mean, noise, seeds=5):
@@ -69,3 +70,55 @@ def test_an_error_that_still_rises_at_the_widest_has_no_peak_yet():
 
     assert claims["peak-at-interpolation"].verdict == "inconclusive"
     assert "no peak within these widths" in claims["second-descent-in-width"].seen
+
+
+@pytest.mark.parametrize("rounding", [1e-17, 1e-9, 0.004])
+def test_rounding_is_no_recovery(rounding):
+    """Seeds that agree to the last digit have no spread; a plateau of theirs is still one."""
+    errors = np.tile([0.5, 0.2, 0.4 + rounding, 0.4, 0.4], (5, 1))
+
+    assert not describe_descent(errors).second
+
+
+def test_words_tell_dip_peak_and_recovery_and_name_a_plateau():
+    widths = [4, 16, 64, 256, 1024]
+    plateau, falls = curves([0.5, 0.2, 0.4, 0.4, 0.4], 0.001), curves([0.5, 0.2, 0.4, 0.3, 0.1], 0.001)
+
+    for error, ending in ((plateau, "a plateau, no second descent."), (falls, ", more than two sd over the seeds.")):
+        claims = {claim.id: claim for claim in _claims(error, 1 - error, error, widths)}
+        assert claims["second-descent-in-width"].seen.startswith("Dip at 16 units, peak at 64; later recovery 0.")
+        assert claims["second-descent-in-width"].seen.endswith(ending)
+        assert claims["second-descent-in-epochs"].seen.endswith(ending)
+        assert (claims["second-descent-in-width"].verdict == "reproduced") == (error is falls)
+
+
+class MadeUp:
+    """Runs whose curve is their name; of one width a seed is missing."""
+
+    def run(self, name):
+        return None if name == "width12-seed1" else name
+
+    def runs(self, pattern, seeds):
+        return [name for name in (self.run(pattern.format(seed=seed)) for seed in seeds) if name is not None]
+
+
+def test_a_seed_counts_only_with_every_width(monkeypatch):
+    """Otherwise the peak of one seed would be set against the end of another."""
+
+    def curve(run, group):
+        width, seed = (int("".join(filter(str.isdigit, part))) for part in run.split("-"))
+        return np.full(9, width / 10_000 + seed / 10)
+
+    monkeypatch.setattr("probes.studies.double_descent.curve", curve)
+    scale = Scale(quick=True)
+    charts = {chart.id: chart for chart in STUDY.find(MadeUp(), scale).charts}
+    lines = {line.name: line for line in charts["by-width"].lines}
+
+    expected = [np.mean([1 - width / 10_000 - seed / 10 for seed in (0, 2)]) for width in _widths(scale)]
+    assert lines["test error"].y == pytest.approx(expected)
+    assert charts["by-both"].columns[:2] == ["1", "2"]
+    assert charts["by-both"].columns[-1] == "9"
+    assert dict(zip(charts["by-both"].rows, charts["by-both"].values, strict=True)) == {
+        str(width): pytest.approx([error] * len(charts["by-both"].columns))
+        for width, error in zip(_widths(scale), expected, strict=True)
+    }

@@ -50,7 +50,9 @@ def test_bins_are_equal_and_their_ends_belong_to_them():
     values = np.array([[-1.0], [-0.51], [-0.5], [0.0], [0.99], [1.0], [7.0], [-7.0]])
 
     assert bin_index(values, -1, 1, 4).ravel().tolist() == [0, 0, 1, 2, 3, 3, 3, 0]
-    assert bin_index(np.ones((3, 2)), 1, 1, 10).tolist() == [[0, 0]] * 3  # a constant layer says nothing
+    constant = bin_index(np.ones((3, 2)), 1, 1, 10)
+    assert constant.tolist() == [[0, 0]] * 3
+    assert binned_information(constant, np.array([0, 1, 0])) == (0, 0)  # a constant layer says nothing
 
 
 @pytest.mark.parametrize("weight", [0.5, 2.0, 5.0, 50.0])

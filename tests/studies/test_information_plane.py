@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
-from probes.studies.information_plane import HIDDEN, _fall, _medians, _recorded, train_and_record
+from probes.studies import Scale, get_study
+from probes.studies.information_charts import CRITICISM
+from probes.studies.information_plane import _recorded, train_and_record
+from probes.studies.information_readings import HIDDEN, beyond_bounds, fall, medians, signal_fall
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
@@ -40,5 +43,102 @@ def test_a_fall_is_read_from_medians_of_ten():
     """One outlier is no peak."""
     curve = [8.0] * 10 + [50.0] + [8.0] * 10 + [3.0] * 10
 
-    assert _medians(curve).max() == 8
-    assert _fall({"i_x": [curve]}, 0) == 5
+    assert medians(curve).max() == 8
+    assert fall({"i_x": [curve]}, 0) == 5
+
+
+def test_the_fall_of_the_signal_is_read_from_the_first_and_last_ten_epochs_of_training():
+    """Epoch 0 has no gradients; one outlier is nothing."""
+    curve = [None, *[4.0] * 9, 900.0, *[3.0] * 20, *[2.0] * 9, 0.001]
+
+    assert signal_fall({"snr": [curve]}) == 2
+
+
+@pytest.mark.parametrize(
+    ("changed", "outside"),
+    [({}, 0), ({"i_x": [[12.5]]}, 0.5), ({"i_y": [[-0.25]]}, 0.25), ({"i_x": [[12 + 1e-12]]}, 0)],
+)
+def test_an_estimate_outside_its_bounds_is_told(changed, outside):
+    run = {"i_x": [[0.0, 12.0]], "i_y": [[1.0]], "kde": [{"bounds": [3.0, 4.0], "i_y": 0.9}], **changed}
+
+    assert beyond_bounds(run) == outside
+
+
+def made_up(activation, seed):
+    """What every claim needs, and hardly more."""
+    recorded = _recorded(1000)
+    shape = (len(HIDDEN) + 1, len(recorded))
+    i_x, snr = np.full(shape, 5.0), np.full(shape, 1.0)
+    late = np.array(recorded) > 500
+    i_x[:, :40] = 4.0  # before the peak
+    if activation == "tanh":
+        i_x[-2, late], i_x[-1, late] = 2.5 - 0.01 * seed, 3.2
+    else:
+        i_x[-2, late] = 4.5 + 0.01 * seed
+    snr[0, late] = 0.3 + 0.01 * seed
+    flat = {
+        key: np.full(shape, value).tolist() for key, value in (("i_y", 0.99), ("saturated", 0.5), ("clusters", 1.0))
+    }
+    kde = [{"layer": 4, "epoch": 1000, "bounds": [3.0, 4.0], "i_y": 0.9}]
+    return {**flat, "epochs": recorded, "i_x": i_x.tolist(), "snr": snr.tolist(), "kde": kde, "accuracy": 0.99}
+
+
+@pytest.fixture
+def findings():
+    class Results:
+        def values(self, pattern, seeds):
+            return [made_up(pattern.split("-")[0], seed) for seed in seeds]
+
+    return get_study("information-plane").find(Results(), Scale(quick=True))
+
+
+def test_the_five_claims_read_what_the_reference_names(findings):
+    measured = {claim.id: claim.to_dict()["measured"]["mean"] for claim in findings.claims}
+
+    assert measured == pytest.approx(
+        {
+            "tanh-compresses": 2.51,
+            "relu-does-not": 0.49,
+            "softmax-compresses": 1.8,
+            "label-is-kept": 0.99,
+            "drift-to-diffusion": np.mean([1 / 0.3, 1 / 0.31, 1 / 0.32]),
+            "within-bounds": 0,
+        }
+    )
+    assert {claim.verdict for claim in findings.claims} == {"reproduced"}
+    bounds = {claim.id: (claim.rule.low, claim.rule.high) for claim in findings.claims}
+    assert bounds["tanh-compresses"] == (2, None)
+    assert bounds["relu-does-not"] == (None, 1)
+    assert bounds["softmax-compresses"] == (1.5, None)
+    assert bounds["label-is-kept"] == (0.95, None)
+    assert bounds["drift-to-diffusion"] == (2, None)
+
+
+def test_every_estimate_is_named_with_its_bins(findings):
+    """Never "the" information: the estimator, its bins and the activation."""
+    quantities = {claim.id: claim.quantity for claim in findings.claims}
+
+    for id in ("tanh-compresses", "softmax-compresses", "label-is-kept"):
+        assert "30 bins on [-1, 1]" in quantities[id]
+        assert "tanh" in quantities[id]
+    assert "100 bins over the range of the whole run" in quantities["relu-does-not"]
+    assert "ReLU" in quantities["relu-does-not"]
+
+
+def test_the_whole_criticism_stands_beside_each_plane(findings):
+    charts = {chart.id: chart for chart in findings.charts}
+
+    for id in ("plane-tanh", "plane-relu"):
+        assert all(words in charts[id].paper for words in CRITICISM)
+        assert [mark.value for mark in charts[id].marks] == [12, 1]
+        assert [line.name for line in charts[id].lines][-2:] == ["before training", "after 1,000 epochs"]
+    for name in ("Saxe", "Goldfeld", "Chelombiev"):
+        assert any(name in words for words in CRITICISM)
+    assert {"clusters", "gradients", "minimal", "kernel"} <= set(charts)
+    assert "0.001" in charts["kernel"].ours
+
+
+def test_no_two_layers_look_alike(findings):
+    for chart in findings.charts:
+        looks = [(line.swatch, line.dashed, line.marks) for line in getattr(chart, "lines", ())]
+        assert len(set(looks)) == len(looks), chart.id

@@ -26,7 +26,7 @@ class MadeUp:
         if name == self.missing:
             return None
         seed, first = (int("".join(filter(str.isdigit, part))) for part in name.split("-"))
-        data = noisy_data("digits", 40, {"uniform_all": 0.4}, seed)
+        data = data_of(seed)
         random = np.random.default_rng([seed, first])
         inside = np.stack([random.permutation(40) < 28 for _ in range(32)])
         test = np.ones((32, len(data.test)), dtype=bool)
@@ -36,6 +36,10 @@ class MadeUp:
 
     def run(self, name: str) -> None:
         return None
+
+
+def data_of(seed):
+    return noisy_data("digits", 40, {"uniform_all": 0.4}, seed)
 
 
 @pytest.fixture
@@ -53,12 +57,14 @@ def test_a_learner_that_looks_up_memorizes_the_noisy_examples_alone(scale):
     assert found["noisy-memorized-more"].values == (1.0, 1.0, 1.0)
     assert found["wrong-labels-memorized"].values == (1.0, 1.0, 1.0)
     assert found["models-interpolate"].values == (1.0, 1.0, 1.0)
+    assert found["noisy-memorized-more"].seen.endswith("is 0.000 / 0.000 / 0.000 on average, by seed.")
     assert {claim.verdict for claim in found.values()} <= {"reproduced", "inconclusive"}
+    assert STUDY.find(MadeUp(), scale).notes[0].startswith("Networks 64-256-10 on random 70% of the training set")
 
 
 def test_only_what_a_memorized_example_carries_is_a_pair(scale):
     """The noisy example counts; the clean one is known without having been seen, whatever it carries."""
-    data = noisy_data("digits", 40, {"uniform_all": 0.4}, 0)
+    data = data_of(0)
     answers = SubsetAnswers.from_dicts([MadeUp().value(f"seed0-models{first:04d}") for first in (0, 32)])
 
     found = Measured(0, answers, data, None)
@@ -71,7 +77,7 @@ def test_only_what_a_memorized_example_carries_is_a_pair(scale):
 
 
 def test_the_gallery_shows_a_wrong_label_with_the_test_image_that_it_carries(scale):
-    data = noisy_data("digits", 40, {"uniform_all": 0.4}, 0)
+    data = data_of(0)
     place = int(np.argmax(data.noisy))
     given, true = int(data.train.given_labels[place]), int(data.train.true_labels[place])
 
@@ -81,7 +87,8 @@ def test_the_gallery_shows_a_wrong_label_with_the_test_image_that_it_carries(sca
     others = rows[f"“{given}”, truly “{true}”, memorization 1.00"]
     assert others[0].caption == f"“{int(data.test.given_labels[0])}”, influence 1.00 ± 0.00"
     assert others[0].image.startswith("data:image/png;base64,")
-    assert "carried" not in charts, "no clean example is memorized"
+    assert charts["carried"].rows == []
+    assert charts["carried"].ours.startswith("No memorized training image with the right label carries")
 
 
 def test_every_claim_is_there_whatever_is_missing(scale):
@@ -89,6 +96,22 @@ def test_every_claim_is_there_whatever_is_missing(scale):
 
     assert list(whole) == list(less)
     assert less["enough-runs"].values[1] < whole["enough-runs"].values[1]
+
+
+def test_seeds_of_more_models_count_pairs_by_as_many_as_the_others(scale):
+    """Chance alone passes a threshold more often by fewer models: counts by unequal numbers have no common mean."""
+
+    whole, less = (claims(STUDY.find(MadeUp(missing), scale)) for missing in (None, "seed1-models0032"))
+
+    by_32 = [
+        Measured(seed, SubsetAnswers.from_dicts([MadeUp().value(f"seed{seed}-models0000")]), data_of(seed), None)
+        for seed in scale.seeds
+    ]
+    excess = tuple(float(one.pairs(one.influence.value) - one.pairs(one.chance.value)) for one in by_32)
+    assert less["influential-pairs"].values == excess != whole["influential-pairs"].values
+    assert "by 32 models of each seed" in less["influential-pairs"].quantity
+    assert "All 64 models of seed 0 give" in less["influential-pairs"].seen
+    assert "All" not in whole["influential-pairs"].seen
 
 
 def test_nothing_done_says_nothing(scale):
@@ -107,6 +130,12 @@ def test_a_full_study_trains_a_thousand_models_on_all_digits():
     first = [point for point in points if point.name.startswith("seed0-")]
 
     assert sum(point.arguments["models"] for point in first) >= 1000
+    others: dict[str, int] = {}
+    for point in points:
+        if "-models" in point.name and point not in first:
+            others[point.name[:5]] = others.get(point.name[:5], 0) + point.arguments["models"]
+    assert len(others) == 4
+    assert len(set(others.values())) == 1
     assert all(point.arguments["subset"] is None and point.arguments["noise"] == 0.4 for point in first)
     numbers = list(
         itertools.chain.from_iterable(

@@ -1,8 +1,10 @@
 """Two stages of training, cut short."""
 
 import numpy as np
+import pytest
 
-from probes.studies.second_split import _auroc, _groups, forget
+from probes.studies import Scale, get_study
+from probes.studies.second_split import _auroc, _groups, _late, forget
 
 
 def test_every_example_has_its_two_times():
@@ -17,8 +19,69 @@ def test_every_example_has_its_two_times():
     assert found == forget("digits", 120, first=3, second=2, seed=0)
 
 
+def test_the_first_stage_fits_its_half_and_the_second_trains_on_the_other():
+    """With noise in both halves; on its own half it would forget nothing, and not swapped it would know of one half."""
+    found = forget("digits", 120, first=40, second=6, seed=0)
+
+    halves = np.array_split(np.random.default_rng([0, 5]).permutation(120), 2)
+    noisy, forgotten = np.array(found["noisy"]), np.array(found["forgotten"])
+    for half in halves:
+        assert 0 < noisy[half].sum() < 60
+        assert np.mean([found["learned"][index] is not None for index in half]) > 0.95
+        assert 0.05 < (forgotten[half] < 7).mean() < 0.9
+    assert found["noisy_kept"][-1] < found["clean_kept"][-1]
+
+
 def test_low_times_are_the_suspicious_ones():
     row = {"noisy": [True, True, False, False], "forgotten": [1, 2, 5, 2]}
 
     assert _auroc(row) == 0.875  # pairs: 1, 1, 1 and a tie
     assert _groups(row, True).tolist() == [1, 2]
+
+
+def test_what_is_learned_late_or_never_is_suspicious_too():
+    row = {"noisy": [True, True, False, False], "learned": [9, None, 2, 9]}
+
+    assert _late(row) == 0.875
+
+
+class TwoSeeds:
+    """Four examples; the first is noisy, learned late and forgotten at once."""
+
+    def values(self, pattern, seeds):
+        row = {"noisy": [True, False, False, False], "learned": [30, 1, 2, None], "forgotten": [1, 21, 21, 11]}
+        return [{**row, "clean_kept": [1.0] * 19 + [2 / 3], "noisy_kept": [0.0] * 20} for _ in seeds]
+
+
+def test_claims_and_curves_of_a_case_by_hand():
+    found = get_study("second-split").find(TwoSeeds(), Scale(quick=True))
+    values = {claim.id: claim.values[0] for claim in found.claims}
+    learned = {line.name: line.y for chart in found.charts if chart.id == "learned" for line in chart.lines}
+
+    assert values == {"finds-noise": 1.0, "clean-is-kept": (53 / 3 - 1) / 20, "noise-was-learned": 1.0}
+    assert learned["clean"][:2] == [1 / 3, 2 / 3]
+    assert learned["clean"][-1] == 2 / 3
+    assert (learned["noisy, as labelled"][28], learned["noisy, as labelled"][29]) == (0, 1)
+
+
+def test_the_page_never_says_mislabelled():
+    """A wrong label that was made is called one."""
+    study = get_study("second-split")
+    found = study.find(TwoSeeds(), Scale(quick=True))
+    words = [study.effect, *found.notes, *(chart.paper + chart.ours for chart in found.charts)]
+
+    assert not [text for text in words if "mislabel" in text.lower()]
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_every_epoch_of_the_second_stage_lies_in_one_bar(quick):
+    times = {chart.id: chart for chart in get_study("second-split").find(TwoSeeds(), Scale(quick=quick)).charts}[
+        "times"
+    ]
+    spans = [name.split(" ")[1].split("–") for name in times.categories if name != "never"]
+    assert all(int(span[0]) <= int(span[-1]) for span in spans)
+    epochs = [epoch for span in spans for epoch in range(int(span[0]), int(span[-1]) + 1)]
+
+    assert epochs == list(range(1, (20 if quick else 40) + 1))
+    assert times.categories[-1] == "never"
+    assert sum(times.bars[0].y) == pytest.approx(1)

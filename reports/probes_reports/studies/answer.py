@@ -58,10 +58,19 @@ def warnings(view: StudyView) -> list[str]:
 
 def board_answer(view: BoardView) -> Prose:
     """How many of all claims were reproduced."""
-    failed = [study for study in view.studies if study.error]
-    many = "study" if len(failed) == 1 else "studies"
-    end = f" {count(len(failed))} {many} could not be carried out." if failed else ""
+    failed, left = _failed(view), _never_run(view)
+    many = "study" if failed == 1 else "studies"
+    end = f" {count(failed)} {many} could not be carried out." if failed else ""
+    end += f" {count(left)} {'has' if left == 1 else 'have'} not been run yet." if left else ""
     return (*_counted(view.claims), *prose(muted(end) if end else ""))
+
+
+def _failed(view: BoardView) -> int:
+    return sum(study.failed for study in view.studies)
+
+
+def _never_run(view: BoardView) -> int:
+    return sum(study.never_run for study in view.studies)
 
 
 def board_lede(view: BoardView) -> Prose:
@@ -77,12 +86,13 @@ def board_lede(view: BoardView) -> Prose:
 def board_tiles(view: BoardView) -> tuple[Tile, ...]:
     """The counts."""
     counts, whole = tally(view.claims), len(view.claims)
-    failed = sum(bool(study.error) for study in view.studies)
+    left = _never_run(view)
+    studies = f"studies; {count(left)} not run yet" if left else "studies"
     return (
         Tile("reproduced", prose(count(counts[VERDICTS[0]]), muted(f" of {count(whole)}")), "claims", "true"),
         Tile("not reproduced", prose(count(counts[VERDICTS[1]])), "claims", "noisy"),
         Tile("inconclusive", prose(count(counts[OPEN])), "claims: the interval crosses a bound, or too few values"),
-        Tile("failed", prose(count(failed), muted(f" of {count(len(view.studies))}")), "studies"),
+        Tile("failed", prose(count(_failed(view)), muted(f" of {count(len(view.studies))}")), studies),
     )
 
 

@@ -49,7 +49,7 @@ def gallery(chart: Mapping[str, Any], key: str, *, images: bool) -> tuple[tuple[
     """The parts of a gallery's section, or none and why."""
     rows = list(chart["rows"])
     if not rows:
-        return (), "No picture was chosen."
+        return (), str(chart["ours"]) or "No picture was chosen."
     if not images:
         return (), "The pictures were left out of this page."
     pngs = [png for row in rows[:JUDGED] for png in (_png(entry) for entry in _entries(row)) if png is not None]

@@ -51,9 +51,13 @@ def render(folder: Path, target: Path, *, paths: bool = True) -> str:
 def _line(place: int, study: BoardStudy, folder: Path, target: Path) -> BoardLine:
     key = f"study-{place}"
     held = tally(study.claims)[VERDICTS[0]]
-    told = f"{count(held)} of {count(len(study.claims))}" if study.claims else "failed" if study.error else "no claim"
+    told = f"{count(held)} of {count(len(study.claims))}" if study.claims else _without_claims(study)
     page = link(folder / study.page, target) if study.page else ""
     return BoardLine(key, study, claim_lines(study.claims, key), told, page)
+
+
+def _without_claims(study: BoardStudy) -> str:
+    return "failed" if study.failed else "not run" if study.never_run else "no claim"
 
 
 def _section(line: BoardLine) -> Section:
@@ -87,6 +91,7 @@ def _filter(view: BoardView) -> Chooser:
     """What is shown below; the style sheet does the work."""
     counts = tally(view.claims)
     failed = sum(bool(study.error) for study in view.studies)
+    left = any(study.never_run for study in view.studies)
     return Chooser(
         "verdict",
         "Show",
@@ -95,7 +100,7 @@ def _filter(view: BoardView) -> Chooser:
             ("reproduced", f"reproduced ({count(counts[VERDICTS[0]])})"),
             ("not", f"not reproduced ({count(counts[VERDICTS[1]])})"),
             ("open", f"inconclusive ({count(counts[OPEN])})"),
-            ("failed", f"failed studies ({count(failed)})"),
+            ("failed", f"failed{' or not run' if left else ' studies'} ({count(failed)})"),
         ),
     )
 

@@ -85,18 +85,27 @@ class StudyView:
 
 @dataclass(frozen=True)
 class BoardStudy:
-    """A study on the scoreboard; `error` is "" where it was carried out, `page` where there is none to link."""
+    """A study on the scoreboard; `error` is "" where it was carried out, `page` where there is none to link.
+
+    `error` says so, too, of a study that was never run; that is no failure.
+    """
 
     name: str
     title: str
     question: str
     source: str
     error: str
+    never_run: bool
     incomplete: bool
     size: str
     took: str
     page: str
     claims: tuple[ClaimView, ...]
+
+    @property
+    def failed(self) -> bool:
+        """Whether it was run in vain."""
+        return bool(self.error) and not self.never_run
 
 
 class BoardView:
@@ -210,6 +219,7 @@ def _board_study(study: Mapping[str, Any], paths: bool) -> BoardStudy:
         question=str(study.get("question") or name),
         source=str(study.get("source") or "").partition(", http")[0],
         error=_without_paths(str(study["error"]), paths) if failed else "",
+        never_run=study.get("status") == "not run",
         incomplete=not failed and study.get("status") != "complete",
         size=", ".join(size_of(study["scale"], paths)) if study.get("scale") else "",
         took=duration(seconds),

@@ -48,6 +48,21 @@ def test_a_failed_study_is_shown_with_its_reason(html):
     assert "1 study could not be carried out." in html
 
 
+def test_a_study_that_was_never_run_is_named_and_has_not_failed(tmp_path):
+    line = {"page": "x/report.html", "claims": []}
+    studies = [
+        {**line, "name": "broken", "status": "failed", "error": "it broke."},
+        {**line, "name": "later", "status": "not run", "error": "It has not been run yet: probe study later"},
+    ]
+    write_json(tmp_path / "scoreboard.json", {"kind": "scoreboard", "studies": studies, "verdicts": {}})
+    html = probes_reports.build(tmp_path).read_text(encoding="utf-8")
+
+    assert "1 study could not be carried out. 1 has not been run yet." in html
+    assert "studies; 1 not run yet" in html
+    assert "probe study later" in html
+    assert re.findall(r'<span class="held">(.*?)</span>', html) == ["failed", "not run"]
+
+
 def test_links_lead_to_the_pages_of_what_was_carried_out(whole, html):
     beside = probes_reports.build(whole).read_text(encoding="utf-8")
 

@@ -138,6 +138,15 @@ def test_the_page_asks_for_nothing_and_stays_small(html):
     assert len(html.encode()) < LARGEST
 
 
+def test_a_gallery_without_pictures_says_why(write):
+    chart = {"kind": "gallery", "id": "g", "question": "?", "paper": "p", "ours": "No image carries another.",
+             "lead_title": "a", "others_title": "b", "rows": []}  # fmt: skip
+
+    assert "No image carries another." in outside_scripts(
+        probes_reports.build(write(charts=[chart])).read_text(encoding="utf-8")
+    )
+
+
 def test_a_gallery_of_any_size_keeps_the_page_small(write):
     import io
 
