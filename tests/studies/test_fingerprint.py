@@ -9,7 +9,7 @@ from probes.studies.point import Computation, Training, carry_out
 from probes.studies.results import Results
 from probes.training import TrainConfig
 
-SOURCE = '''
+SOURCE = """
 RATE = 0.1  # of learning
 
 def halve(number):
@@ -20,7 +20,7 @@ def compute(number):
 
 def chart():
     return "How large?"
-'''
+"""
 
 
 @pytest.fixture
@@ -51,7 +51,9 @@ def load(tmp_path):
     ],
 )
 def test_a_result_belongs_to_the_code_that_it_came_from(load, tmp_path, old, new, same):
-    before, after = (Computation("point", load(text).compute, {"number": 4}) for text in (SOURCE, SOURCE.replace(old, new)))
+    before, after = (
+        Computation("point", load(text).compute, {"number": 4}) for text in (SOURCE, SOURCE.replace(old, new))
+    )
     assert carry_out(before, tmp_path).error is None
 
     assert before.is_done(tmp_path)
