@@ -228,10 +228,7 @@ def _lines(times: Times) -> list[Line]:
 
 
 def _table(id: str, what: str, unit: str, times: Times) -> Table:
-    rows = [
-        [data, *(cell(row, 1) if np.isfinite(row).any() else "never" for row in of.values())]
-        for data, of in times.items()
-    ]
+    rows = [[data, *(cell(row, 1) for row in of.values())] for data, of in times.items()]
     header = [what, *(f"{at} {unit}" for at in next(iter(times.values())))]
     ours = "Mean ± sd over the seeds that fitted."
     return Table(id, f"The numbers: {what}, by {unit}", "None published.", ours, header, rows)
@@ -260,7 +257,11 @@ def _notes(by_width: Times, by_size: Times) -> list[str]:
     return [
         "The paper used MNIST with up to 4,096 units and 50,000 examples.",
         "Steps are compared where the number of examples changes, since an epoch then has another length.",
-        *([f"Never fitted within the epochs given: {', '.join(never)}."] if never else []),
+        *(
+            [f"Without a time, since not fitted within the epochs given, or failed: {', '.join(never)}."]
+            if never
+            else []
+        ),
     ]
 
 

@@ -95,7 +95,7 @@ def _headline_claims(peaks: Sequence[_Peak | None]) -> list[Claim]:
             "test accuracy at the validation peak less its mean over the last 5 epochs",
             above(0.10),
             _read(peaks, lambda peak: peak.drop),
-            f"The peaks are at epochs {at}.",
+            f"The peaks are at epochs {at}." if at else "",
         ),
         _claim(
             "noise-not-yet-memorized",

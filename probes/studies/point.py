@@ -151,5 +151,6 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _same(saved: dict[str, Any], config: TrainConfig) -> bool:
-    """Whether run.json holds this config."""
-    return saved == json.loads(json.dumps(asdict(config)))
+    """Whether run.json holds this config. Options that are newer than the run had their defaults."""
+    asked, defaults = (json.loads(json.dumps(asdict(options))) for options in (config, TrainConfig()))
+    return bool({**defaults, **saved} == asked)

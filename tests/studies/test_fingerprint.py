@@ -1,6 +1,8 @@
 """A finished point is used again only for what was asked, of the code that answered."""
 
 import importlib.util
+import json
+from dataclasses import replace
 
 import pytest
 
@@ -82,6 +84,19 @@ def test_a_run_of_another_config_is_neither_done_nor_read(tmp_path):
         point = Training("run", TrainConfig(epochs=epochs, **options))
         assert point.is_done(tmp_path) is there
         assert (Results([point], tmp_path).run("run") is not None) is there
+
+
+def test_a_run_from_before_an_option_was_there_had_its_default(tmp_path):
+    config = TrainConfig(epochs=2, width=8, depth=1, subset=50, probe="none")
+    point, other = Training("run", config), Training("run", replace(config, label_smoothing=0.1))
+    carry_out(point, tmp_path)
+    file = tmp_path / "run/run.json"
+    kept = json.loads(file.read_text())
+    del kept["config"]["label_smoothing"]
+    file.write_text(json.dumps(kept))
+
+    assert point.is_done(tmp_path)
+    assert not other.is_done(tmp_path)
 
 
 def test_values_keep_the_place_of_their_seed(load, tmp_path):
