@@ -61,7 +61,9 @@ def _points(scale: Scale) -> list[Training]:
     for seed in scale.seeds:
         for data, noise in DATA.items():
             for width in _widths(scale):
-                epochs = 300 if width <= 32 and noise and not scale.quick else scale.pick(60, 40)
+                epochs = (
+                    300 if width <= 32 and noise and not scale.quick else scale.pick(60, 20 if width == WIDE else 40)
+                )
                 config = scale.config(**noise, width=width, seed=seed, epochs=epochs)
                 points.append(Training(_width_name(data, width).format(seed=seed), config))
         for data, (width, noise) in SIZED.items():
