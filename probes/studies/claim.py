@@ -137,6 +137,7 @@ class Claim:
             "quantity": self.quantity,
             "rule": self.rule.text,
             "bounds": [self.rule.low, self.rule.high],
+            "strict": self.rule.strict,
             "published": self.published,
             "measured": {
                 "mean": _known(float(np.mean(known)) if known else math.nan),
