@@ -28,6 +28,7 @@ __all__ = [
     "band",
     "cell",
     "picture",
+    "spread",
     "swatch",
 ]
 
@@ -298,17 +299,18 @@ def band(
 def spread(
     name: str, x: Sequence[float], values: Sequence[Sequence[float]], *, swatch: Swatch = "1", dashed: bool = False
 ) -> Line:
-    """The mean of the seeds at each position, and one sd to either side.
+    """The mean of the seeds at each position, and one sd to either side, over those that have a value there.
 
     Args:
         name: of the line.
         x: (P,) positions.
-        values: P lists, of the values of the seeds there; an empty one leaves a gap.
+        values: P lists, of the values of the seeds there, NaN where a seed has none; without any there is a gap.
         swatch: colour.
         dashed: see `Line`.
     """
-    means = [float(np.mean(row)) if len(row) else math.nan for row in values]
-    sds = [float(np.std(row, ddof=1)) if len(row) > 1 else 0.0 for row in values]
+    known = [[value for value in row if math.isfinite(value)] for row in values]
+    means = [float(np.mean(row)) if row else math.nan for row in known]
+    sds = [float(np.std(row, ddof=1)) if len(row) > 1 else 0.0 for row in known]
     low = [mean - sd for mean, sd in zip(means, sds, strict=True)]
     high = [mean + sd for mean, sd in zip(means, sds, strict=True)]
     return Line(name, list(x), means, low, high, swatch, dashed)

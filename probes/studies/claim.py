@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["FEWEST", "VERDICTS", "Claim", "Rule", "at_least", "at_most", "between", "exactly"]
+__all__ = ["FEWEST", "VERDICTS", "Claim", "Rule", "above", "at_least", "at_most", "below", "between", "exactly"]
 
 VERDICTS = ("reproduced", "not reproduced", "inconclusive")
 FEWEST = 3  # values that a verdict needs
@@ -25,16 +25,19 @@ class Rule:
         high: at most; None sets no bound.
         exact: every single value must lie there. Otherwise the 95 % t interval of their mean decides: within the
             bounds the claim is reproduced, wholly outside it is not, across a bound it is inconclusive.
+        strict: a bound itself lies outside. It matters where values have no spread, such as counts and accuracies.
     """
 
     low: float | None = None
     high: float | None = None
     exact: bool = False
+    strict: bool = False
 
     @property
     def text(self) -> str:
         """The rule in words."""
-        words = (("at or above", self.low), ("at or below", self.high))
+        names = ("above", "below") if self.strict else ("at or above", "at or below")
+        words = zip(names, (self.low, self.high), strict=True)
         where = " and ".join(f"{word} {_number(bound)}" for word, bound in words if bound is not None)
         if self.low is not None and self.low == self.high:
             where = f"exactly {_number(self.low)}"
@@ -51,11 +54,17 @@ class Rule:
         low, high = interval(values)
         if self._holds(low) and self._holds(high):
             return VERDICTS[0]
-        outside = (self.low is not None and high < self.low) or (self.high is not None and low > self.high)
+        outside = not (self._reaches(high) and self._stays(low))
         return VERDICTS[1] if outside else VERDICTS[2]
 
     def _holds(self, value: float) -> bool:
-        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+        return self._reaches(value) and self._stays(value)
+
+    def _reaches(self, value: float) -> bool:
+        return self.low is None or value > self.low or (value == self.low and not self.strict)
+
+    def _stays(self, value: float) -> bool:
+        return self.high is None or value < self.high or (value == self.high and not self.strict)
 
 
 def at_least(bound: float, *, exact: bool = False) -> Rule:
@@ -66,6 +75,16 @@ def at_least(bound: float, *, exact: bool = False) -> Rule:
 def at_most(bound: float, *, exact: bool = False) -> Rule:
     """The quantity is at most this."""
     return Rule(high=bound, exact=exact)
+
+
+def above(bound: float, *, exact: bool = False) -> Rule:
+    """The quantity is larger than this."""
+    return Rule(low=bound, exact=exact, strict=True)
+
+
+def below(bound: float, *, exact: bool = False) -> Rule:
+    """The quantity is smaller than this."""
+    return Rule(high=bound, exact=exact, strict=True)
 
 
 def between(low: float, high: float, *, exact: bool = False) -> Rule:
@@ -89,7 +108,7 @@ class Claim:
         quantity: what is measured, and its unit.
         rule: when it holds.
         published: the value or effect that was published, with where it comes from; or that there is none.
-        values: one per seed.
+        values: one per seed; NaN where there is none, which leaves the claim inconclusive.
         seen: what was seen beyond the number, a sentence; "" where the number says it all.
     """
 
@@ -118,6 +137,7 @@ class Claim:
             "quantity": self.quantity,
             "rule": self.rule.text,
             "bounds": [self.rule.low, self.rule.high],
+            "strict": self.rule.strict,
             "published": self.published,
             "measured": {
                 "mean": _known(float(np.mean(known)) if known else math.nan),
@@ -136,6 +156,8 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     """The 95 % t interval of the mean; NaN for fewer than two values."""
     if len(values) < 2:
         return math.nan, math.nan
+    if min(values) == max(values):  # rounding in the mean must not carry equal values across a bound
+        return float(values[0]), float(values[0])
     from scipy.stats import t
 
     mean, sd = float(np.mean(values)), float(np.std(values, ddof=1))

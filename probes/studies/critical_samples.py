@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from probes.runs.run import Run
 from probes.studies.chart import LineChart, Mark, Table, band, cell, swatch
-from probes.studies.claim import Claim, at_least
+from probes.studies.claim import Claim, above, at_least
 from probes.studies.point import Training
 from probes.studies.results import Results, curve
 from probes.studies.scale import Scale
@@ -22,6 +24,21 @@ EPOCHS = (0, 1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 40, 60, 80)  # at which it is 
 HEADLINE = 0.4
 RANDOM_INPUTS, RANDOM_LABELS = "random inputs", "random labels"
 Ratios = Mapping[str, Sequence[Mapping[int, tuple[float, float]]]]  # condition -> seeds -> epoch -> CSR and its floor
+
+
+@dataclass(frozen=True)
+class _End:
+    """How a run ends, a claim's numbers; NaN where it is not there.
+
+    Attributes:
+        ratio: critical sample ratio at the last epoch.
+        floor: of the random search, then.
+        jump: of the ratio since the measured epoch at or next before the validation peak.
+    """
+
+    ratio: float = math.nan
+    floor: float = math.nan
+    jump: float = math.nan
 
 
 def _shares(scale: Scale) -> tuple[float, ...]:
@@ -62,9 +79,27 @@ def _find(results: Results, scale: Scale) -> Findings:
     runs = {condition: results.runs(_name(condition), scale.seeds) for condition in _conditions(scale)}
     ratios = {condition: [_ratios(run) for run in of] for condition, of in runs.items()}
     headline = _label(HEADLINE)
-    by_share = [[_last(seed) for seed in ratios[_label(share)]] for share in _shares(scale)]
-    real = [_last(seed) for seed in ratios[_label(0.0)]]
-    claims = [
+    ends = {
+        condition: results.per_seed(_name(condition), scale.seeds, _end, _End()) for condition in _conditions(scale)
+    }
+    return Findings(
+        _claims(ends, scale),
+        [_figure(ratios), _beside_accuracy(ratios[headline], runs[headline]), _table(ratios)],
+        _notes(),
+    )
+
+
+def _end(run: Run) -> _End:
+    ratios = _ratios(run)
+    ratio, floor = ratios[max(ratios)]
+    return _End(ratio, floor, _jump(ratios, run))
+
+
+def _claims(ends: Mapping[str, Sequence[_End]], scale: Scale) -> list[Claim]:
+    headline, real = ends[_label(HEADLINE)], ends[_label(0.0)]
+    by_share = {share: [end.ratio for end in ends[_label(share)]] for share in _shares(scale)}
+    told = ", ".join(f"{cell(row, 2)} at {share:.0%}" for share, row in by_share.items())
+    return [
         Claim(
             "grows-with-noise",
             "The more labels are wrong, the more validation examples end up close to a boundary.",
@@ -72,16 +107,17 @@ def _find(results: Results, scale: Scale) -> Findings:
             "least rise of the critical sample ratio at the end, from one share of noise to the next",
             at_least(0.0),
             "higher for noisier sets; shown as curves",
-            _least_rise(by_share),
+            tuple(np.diff(np.array(list(by_share.values())), axis=0).min(0).tolist()),
+            f"At the end it is {told} noise.",
         ),
         Claim(
             "jumps-while-memorizing",
             "The ratio jumps while the noise is memorized.",
             SOURCE,
             f"critical sample ratio at the end less that at the validation peak, {HEADLINE:.0%} noise",
-            at_least(0.2),
+            above(0.2),
             "rises while noise is fitted, then levels; shown as curves",
-            _jumps(ratios[headline], runs[headline]),
+            tuple(end.jump for end in headline),
         ),
         *(
             Claim(
@@ -89,9 +125,11 @@ def _find(results: Results, scale: Scale) -> Findings:
                 f"It is far higher for {name} than for real data.",
                 SOURCE,
                 f"critical sample ratio at the end: {name} less real data",
-                at_least(0.0),
+                above(0.0),
                 "much higher for random inputs and random labels; shown as curves",
-                tuple(_last(seed) - low for seed, low in zip(ratios[name], real, strict=False)),
+                tuple(end.ratio - low.ratio for end, low in zip(ends[name], real, strict=True)),
+                f"{name.capitalize()} {cell([end.ratio for end in ends[name]], 2)}, "
+                f"real data {cell([end.ratio for end in real], 2)}.",
             )
             for name in (RANDOM_INPUTS, RANDOM_LABELS)
         ),
@@ -100,34 +138,23 @@ def _find(results: Results, scale: Scale) -> Findings:
             "The search finds boundaries that a random search in the same box does not.",
             "Arpit et al. 2017, algorithm 1",
             f"critical sample ratio less its random-search floor at the end, {HEADLINE:.0%} noise",
-            at_least(0.0),
+            above(0.0),
             "not compared",
-            tuple(ratio - floor for ratio, floor in (seed[max(seed)] for seed in ratios[headline])),
+            tuple(end.ratio - end.floor for end in headline),
+            f"The floor is {cell([end.floor for end in headline], 2)}.",
         ),
     ]
-    return Findings(
-        claims, [_figure(ratios), _beside_accuracy(ratios[headline], runs[headline]), _table(ratios)], _notes()
-    )
 
 
 def _last(seed: Mapping[int, tuple[float, float]]) -> float:
     return seed[max(seed)][0]
 
 
-def _least_rise(by_share: Sequence[Sequence[float]]) -> tuple[float, ...]:
-    seeds = min(len(row) for row in by_share)
-    table = np.array([row[:seeds] for row in by_share])
-    return tuple(np.diff(table, axis=0).min(0).tolist())
-
-
-def _jumps(ratios: Sequence[Mapping[int, tuple[float, float]]], runs: Sequence[Run]) -> tuple[float, ...]:
+def _jump(ratios: Mapping[int, tuple[float, float]], run: Run) -> float:
     """From the measured epoch at or next before the validation peak to the end."""
-    jumps = []
-    for seed, run in zip(ratios, runs, strict=True):
-        peak = int(np.argmax(curve(run, "validation"))) + 1
-        at = max(epoch for epoch in seed if epoch <= peak)
-        jumps.append(_last(seed) - seed[at][0])
-    return tuple(jumps)
+    peak = int(np.argmax(curve(run, "validation"))) + 1
+    at = max(epoch for epoch in ratios if epoch <= peak)
+    return _last(ratios) - ratios[at][0]
 
 
 def _figure(ratios: Ratios) -> LineChart:
@@ -171,7 +198,7 @@ def _beside_accuracy(ratios: Sequence[Mapping[int, tuple[float, float]]], runs: 
     ]
     peaks = [int(np.argmax(curve(run, "validation"))) + 1 for run in runs]
     marks = [Mark("x", float(np.mean(peaks)), "validation peak")] if peaks else []
-    jumps = _jumps(ratios, runs)
+    jumps = [_jump(seed, run) for seed, run in zip(ratios, runs, strict=True)]
     return LineChart(
         "ratio-and-accuracy",
         f"When does it rise, with {HEADLINE:.0%} noise?",
@@ -203,9 +230,12 @@ def _table(ratios: Ratios) -> Table:
 
 
 def _notes() -> list[str]:
+    from probes.probing.critical_samples import ITERATIONS, NOISE, RADIUS, STEP
+
     return [
-        "Searched by LASS in a box of 0.05 of the input's range around each validation example, 10 iterations, in eval "
-        "mode; on these small images the paper's 0.3/255 finds nothing.",
+        f"Searched by LASS in a box of r = {RADIUS:g} of the input's range around each validation example, with "
+        f"{ITERATIONS} iterations of alpha = {STEP * RADIUS:.3f} and beta = {NOISE * RADIUS:.3f} of it, in eval mode; "
+        "on these small images the paper's 0.3/255 finds nothing.",
         "The ratio is a lower bound that depends on the search; the random search in the same box is its floor.",
     ]
 

@@ -28,27 +28,33 @@ class Arrays:
     num_classes: int
 
 
-def load_arrays(dataset: str, subset: int | None, *, split_seed: int = 0, raw: bool = False) -> Arrays:
+def load_arrays(
+    dataset: str, subset: int | None, *, split_seed: int = 0, raw: bool = False, most: int | None = None
+) -> Arrays:
     """Load what `probe train --dataset DATASET --subset N --split-seed S` trains on, without noise.
 
     Args:
         dataset: a name of `probe list datasets`, or one's own data.
         subset: training examples to keep; None keeps all.
         split_seed: of the split and the subset.
+        most: of training examples that are kept where `subset` is None.
         raw: on the data's own scale, [0, 1] for images, instead of standardised.
 
     Raises:
         ConfigError, ProbeError: the data cannot be used.
     """
-    from probes.data import load_dataset
+    from probes.data import LazyImages, load_dataset
     from probes.data import subset as subset_of
 
     data = load_dataset(dataset, split_seed=split_seed)
+    if subset is None and most is not None and len(data.train) > most:
+        subset = most
     if subset is not None:
         data = subset_of(data, subset, seed=split_seed)
 
     def rows(inputs: object) -> np.ndarray:
-        values = np.asarray(inputs, dtype=np.float64)
+        whole = inputs.read() if isinstance(inputs, LazyImages) else inputs
+        values = np.asarray(whole, dtype=np.float64)
         if raw:
             broadcast = (-1, *[1] * (values.ndim - 2))
             means, sds = (data.means, data.sds) if data.mean is None or data.sd is None else ((data.mean,), (data.sd,))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from probes.runs.run import Run
 from probes.studies.chart import LineChart, Table, cell, spread, swatch
-from probes.studies.claim import Claim, at_least, between
+from probes.studies.claim import Claim, above, between
 from probes.studies.point import Training
 from probes.studies.results import Results, curve
 from probes.studies.scale import Scale
@@ -48,10 +50,7 @@ def _points(scale: Scale) -> list[Training]:
 
 def _find(results: Results, scale: Scale) -> Findings:
     finals = {
-        noise: {
-            depth: [float(curve(run, "test")[-LAST:].mean()) for run in results.runs(_name(noise, depth), scale.seeds)]
-            for depth in _depths(scale)
-        }
+        noise: {depth: results.per_seed(_name(noise, depth), scale.seeds, _final, math.nan) for depth in _depths(scale)}
         for noise in _noises(scale)
     }
     claims = [claim for noise, by_depth in finals.items() if noise for claim in _claims(noise, by_depth)]
@@ -60,9 +59,14 @@ def _find(results: Results, scale: Scale) -> Findings:
     )
 
 
+def _final(run: Run) -> float:
+    """Mean test accuracy of the last epochs."""
+    return float(curve(run, "test")[-LAST:].mean())
+
+
 def _claims(noise: float, by_depth: Mapping[int, Sequence[float]]) -> list[Claim]:
     deep, shallow = by_depth[max(by_depth)], by_depth[min(by_depth)]
-    gains = tuple(float(one - other) for one, other in zip(deep, shallow, strict=False))
+    gains = tuple(float(one - other) for one, other in zip(deep, shallow, strict=True))
     quantity = (
         f"final test accuracy with {max(by_depth)} hidden layers less that with {min(by_depth)}, {noise:.0%} noise"
     )
@@ -75,7 +79,7 @@ def _claims(noise: float, by_depth: Mapping[int, Sequence[float]]) -> list[Claim
             f"With {noise:.0%} of the labels redrawn, deeper perceptrons generalise better.",
             source,
             quantity,
-            at_least(0.0),
+            above(0.0),
             ATTRIBUTED,
             gains,
             seen,
@@ -88,6 +92,7 @@ def _claims(noise: float, by_depth: Mapping[int, Sequence[float]]) -> list[Claim
             between(-EFFECT, EFFECT),
             "no published value",
             gains,
+            seen,
         ),
     ]
 
@@ -97,7 +102,8 @@ def _figure(finals: Finals) -> LineChart:
         spread(f"{noise:.0%} noise", list(by_depth), list(by_depth.values()), swatch=swatch(place))
         for place, (noise, by_depth) in enumerate(finals.items())
     ]
-    means = {noise: [float(np.mean(values)) for values in of.values() if values] for noise, of in finals.items()}
+    known = {noise: [_known(values) for values in of.values()] for noise, of in finals.items()}
+    means = {noise: [float(np.mean(values)) for values in of if values] for noise, of in known.items()}
     ranges = ", ".join(f"{np.ptp(of):.3f} at {noise:.0%} noise" for noise, of in means.items() if of)
     return LineChart(
         "by-depth",
@@ -109,6 +115,10 @@ def _figure(finals: Finals) -> LineChart:
         lines,
         percent_y=True,
     )
+
+
+def _known(values: Sequence[float]) -> list[float]:
+    return [value for value in values if math.isfinite(value)]
 
 
 def _table(finals: Finals) -> Table:

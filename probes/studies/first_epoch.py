@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from probes.studies.chart import Chart, Line, LineChart, Swatch, Table, band, cell
-from probes.studies.claim import Claim, Rule, at_least, at_most
+from probes.studies.claim import Claim, Rule, above, at_least, below
 from probes.studies.point import Computation
 from probes.studies.results import Results
 from probes.studies.scale import Scale
@@ -19,6 +20,7 @@ __all__ = ["STUDY", "overdispersion", "wrong_after_one_epoch"]
 
 SOURCE = "Arpit et al. 2017, section 3.1 and figure 1"
 LR, BATCH, WIDTH, DEPTH = 0.01, 64, 512, 2
+RUNS = 100  # for which overdispersion is told, however many there are
 EASY = 0.05  # at most this share of the runs is wrong
 SHOWN = 200  # points of a curve
 DATA: dict[str, Mapping[str, float]] = {
@@ -123,12 +125,14 @@ class _Errors:
         return self.wrong / self.runs
 
     @property
-    def dispersion(self) -> float:
-        return overdispersion(self.wrong, self.runs)
+    def correlation(self) -> float:
+        """Of two runs' errors on one example."""
+        return (overdispersion(self.wrong, self.runs) - 1) / (self.runs - 1)
 
     @property
-    def correlation(self) -> float:
-        return (self.dispersion - 1) / (self.runs - 1)
+    def dispersion(self) -> float:
+        """Overdispersion over RUNS runs: over other numbers of runs it is another, with the same correlation."""
+        return 1 + (RUNS - 1) * self.correlation
 
     @property
     def easy(self) -> float:
@@ -136,61 +140,58 @@ class _Errors:
 
 
 def _find(results: Results, scale: Scale) -> Findings:
-    found = {
-        data: [
-            _Errors(np.array(value["wrong"]), value["runs"], value["as_true"])
-            for value in results.values(data + "-seed{seed}", scale.seeds)
-        ]
-        for data in DATA
-    }
+    rows = {data: results.per_seed(data + "-seed{seed}", scale.seeds, _errors, None) for data in DATA}
+    found = {data: [errors for errors in of if errors is not None] for data, of in rows.items()}
     charts: list[Chart] = [_table(found)]
     if all(found.values()):
         charts.insert(0, _curves(found))
-    return Findings(_claims(found, _runs(scale)), charts, _notes())
+    return Findings(_claims(rows), charts, _notes(_runs(scale)))
 
 
-def _claims(found: Mapping[str, Sequence[_Errors]], runs: int) -> list[Claim]:
+def _errors(value: dict[str, Any]) -> _Errors:
+    return _Errors(np.array(value["wrong"]), value["runs"], value["as_true"])
+
+
+def _claims(found: Mapping[str, Sequence[_Errors | None]]) -> list[Claim]:
     def claim(id: str, statement: str, quantity: str, rule: Rule, values: Sequence[float], seen: str = "") -> Claim:
         return Claim(id, statement, SOURCE, quantity, rule, NO_NUMBER, tuple(values), seen)
 
-    spread = {data: [errors.dispersion for errors in found[data]] for data in DATA}
-    agreement = cell([errors.as_true for errors in found["randY"]])
+    def read(data: str, name: str) -> np.ndarray:
+        return np.array([math.nan if errors is None else getattr(errors, name) for errors in found[data]])
+
+    spread, easy = ({data: read(data, name) for data in DATA} for name in ("dispersion", "easy"))
+    agreement = cell(read("randY", "as_true").tolist())
+    told = ", ".join(f"{LABELS[data]} {cell(values.tolist(), 1)}" for data, values in spread.items())
     return [
         claim(
             "real-spread",
             "After one epoch, some real examples are right in nearly every run and others in nearly none.",
-            f"overdispersion over {runs} runs, real data (1: all examples alike)",
-            at_least(10.0),
-            spread["real"],
+            f"overdispersion over {RUNS} runs, real data (1: all examples alike)",
+            above(10.0),
+            spread["real"].tolist(),
         ),
         claim(
             "random-inputs-alike",
             "With random inputs, one example is about as likely to be right as another.",
-            f"overdispersion over {runs} runs, random inputs (1: all examples alike)",
-            at_most(8.0),
-            spread["randX"],
-            f"The errors of two runs correlate by {cell([errors.correlation for errors in found['randX']])}.",
+            f"overdispersion over {RUNS} runs, random inputs (1: all examples alike)",
+            below(8.0),
+            spread["randX"].tolist(),
+            f"The errors of two runs correlate by {cell(read('randX', 'correlation').tolist())}.",
         ),
         claim(
             "easy-examples",
             "Real data have many examples that nearly every run gets right; random inputs and labels have hardly any.",
             "share of examples that at most 5 % of the runs get wrong: real data less the larger of the random ones",
             at_least(0.3),
-            [
-                real.easy - max(inputs.easy, labels.easy)
-                for real, inputs, labels in zip(*(found[data] for data in DATA), strict=False)
-            ],
+            (easy["real"] - np.maximum(easy["randX"], easy["randY"])).tolist(),
         ),
         claim(
             "random-labels-between",
             "Random labels lie between real data and random inputs: patterns that inputs share are used.",
             "overdispersion of random labels: the smaller of its distances to the other two, negative outside them",
-            at_least(0.0),
-            [
-                min(real - labels, labels - inputs)
-                for real, inputs, labels in zip(*(spread[data] for data in DATA), strict=False)
-            ],
-            f"Networks trained on random labels predict the true one at a rate of {agreement}.",
+            above(0.0),
+            np.minimum(spread["real"] - spread["randY"], spread["randY"] - spread["randX"]).tolist(),
+            f"Overdispersion: {told}. Networks trained on random labels predict the true one at a rate of {agreement}.",
         ),
     ]
 
@@ -254,12 +255,13 @@ def _table(found: Mapping[str, Sequence[_Errors]]) -> Table:
     return Table("numbers", "The numbers", "No table in the paper.", "Mean ± sd over repetitions.", header, rows)
 
 
-def _notes() -> list[str]:
+def _notes(runs: int) -> list[str]:
     return [
         f"A 2x512 perceptron, one epoch, lr {LR}, batches of {BATCH}, momentum 0.9; the paper's is 2x4096 on MNIST. "
         "Repetitions differ in split, noise and all networks.",
-        "Overdispersion grows with the number of runs, so the bounds belong to 100 of them; the correlation of two "
-        "runs' errors on one example, (D - 1) / (runs - 1), does not.",
+        "Overdispersion D grows with the number of runs; the correlation of two runs' errors on one example, "
+        f"(D - 1) / (runs - 1), does not. By way of it D is told for {RUNS} runs, the paper's number; here there are "
+        f"{runs}.",
         "The dashed curve is the quantiles of the binomial; the paper draws 1,000 times from it.",
         "An example is wrong where the prediction is not its given label, which for random labels is not the true one.",
     ]

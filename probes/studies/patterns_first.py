@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from probes.runs.run import Run
 from probes.studies.chart import LineChart, Mark, Table, band, cell, swatch
-from probes.studies.claim import Claim, Rule, at_least, at_most
+from probes.studies.claim import Claim, Rule, above, at_least, below
 from probes.studies.point import Training
 from probes.studies.results import Results, curve, epochs_to
 from probes.studies.scale import Scale
@@ -46,6 +47,7 @@ class _Peak:
 
     def __init__(self, run: Run) -> None:
         self.validation, self.test = curve(run, "validation"), curve(run, "test")
+        self.train = curve(run, "train/all")
         self.clean, self.noisy = curve(run, "train/clean"), curve(run, "train/noisy")
         self.true = curve(run, "train/noisy", "true_label_accuracy")
         self.at = int(np.nanargmax(self.validation))
@@ -67,74 +69,87 @@ class _Peak:
 
 
 def _find(results: Results, scale: Scale) -> Findings:
-    peaks = {noise: [_Peak(run) for run in results.runs(_name(noise), scale.seeds)] for noise in _noises(scale)}
-    headline = peaks[HEADLINE]
-    claims = _headline_claims(headline)
-    claims.append(
-        Claim(
-            "worse-with-noise",
-            "The more labels are wrong, the lower the final test accuracy.",
-            SOURCE,
-            "least fall of the final test accuracy from one share of noise to the next",
-            at_least(0.0),
-            NO_NUMBER,
-            _least_fall(list(peaks.values())),
-        )
-    )
+    rows = {noise: results.per_seed(_name(noise), scale.seeds, _Peak, None) for noise in _noises(scale)}
+    peaks = {noise: [peak for peak in of if peak is not None] for noise, of in rows.items()}
+    claims = [*_headline_claims(rows[HEADLINE]), *_noise_claims(rows)]
     return Findings(claims, [*_curves(peaks), _table(peaks)], _notes())
 
 
-def _headline_claims(peaks: Sequence[_Peak]) -> list[Claim]:
-    def claim(id: str, statement: str, quantity: str, rule: Rule, values: Sequence[float], seen: str = "") -> Claim:
-        return Claim(id, statement, SOURCE, quantity, rule, NO_NUMBER, tuple(values), seen)
+def _claim(id: str, statement: str, quantity: str, rule: Rule, values: Sequence[float], seen: str = "") -> Claim:
+    return Claim(id, statement, SOURCE, quantity, rule, NO_NUMBER, tuple(values), seen)
 
-    at = ", ".join(str(peak.at + 1) for peak in peaks)
+
+def _read(peaks: Sequence[_Peak | None], read: Callable[[_Peak], float]) -> list[float]:
+    """A number of each seed; NaN where its run is not there."""
+    return [math.nan if peak is None else float(read(peak)) for peak in peaks]
+
+
+def _headline_claims(peaks: Sequence[_Peak | None]) -> list[Claim]:
+    at = ", ".join(str(peak.at + 1) for peak in peaks if peak is not None)
+    half = cell(_read(peaks, lambda peak: epochs_to(peak.noisy, 0.5)), 1)
+    most = cell(_read(peaks, lambda peak: epochs_to(peak.clean, 0.9)), 1)
     return [
-        claim(
+        _claim(
             "peak-then-fall",
             "With 40 % of the labels redrawn, test accuracy peaks, then falls while the noise goes in.",
             "test accuracy at the validation peak less its mean over the last 5 epochs",
-            at_least(0.10),
-            [peak.drop for peak in peaks],
-            f"The peaks are at epochs {at}.",
+            above(0.10),
+            _read(peaks, lambda peak: peak.drop),
+            f"The peaks are at epochs {at}." if at else "",
         ),
-        claim(
+        _claim(
             "noise-not-yet-memorized",
             "At the peak the network has hardly memorized the wrong labels.",
             "share of noisy examples predicted as given at the validation peak",
-            at_most(0.15),
-            [float(peak.noisy[peak.at]) for peak in peaks],
+            below(0.15),
+            _read(peaks, lambda peak: peak.noisy[peak.at]),
         ),
-        claim(
+        _claim(
             "pattern-already-learned",
             "At the peak it already fits the clean examples.",
             "share of clean examples predicted as given at the validation peak",
-            at_least(0.9),
-            [float(peak.clean[peak.at]) for peak in peaks],
+            above(0.9),
+            _read(peaks, lambda peak: peak.clean[peak.at]),
         ),
-        claim(
+        _claim(
             "true-label-first",
             "At the peak it answers wrongly labelled examples with their true label.",
             "share of noisy examples predicted as their true label at the validation peak",
-            at_least(0.8),
-            [float(peak.true[peak.at]) for peak in peaks],
+            above(0.8),
+            _read(peaks, lambda peak: peak.true[peak.at]),
         ),
-        claim(
+        _claim(
             "noise-later",
             "Memorizing the noise takes several times as long as learning the pattern.",
             "epochs to 50 % of the noisy examples over epochs to 90 % of the clean ones",
             at_least(3.0),
-            [peak.delay for peak in peaks],
+            _read(peaks, lambda peak: peak.delay),
+            f"Epochs to 50 % of the noisy examples: {half}; to 90 % of the clean ones: {most}.",
         ),
     ]
 
 
-def _least_fall(by_noise: Sequence[Sequence[_Peak]]) -> tuple[float, ...]:
-    """For each seed that all shares of noise have, the least fall between neighbours."""
-    final = [[float(peak.test[-LAST:].mean()) for peak in peaks] for peaks in by_noise]
-    seeds = min(len(row) for row in final)
-    table = np.array([row[:seeds] for row in final])
-    return tuple((-np.diff(table, axis=0)).min(0).tolist())
+def _noise_claims(by_noise: Mapping[float, Sequence[_Peak | None]]) -> list[Claim]:
+    """Both accuracies fall with the share of noise: the final one, and the best one."""
+    claims = []
+    for id, word, read in (
+        ("worse-with-noise", "final", lambda peak: peak.test[-LAST:].mean()),
+        ("best-falls-with-noise", "best", lambda peak: peak.test[peak.at]),
+    ):
+        table = np.array([_read(peaks, read) for peaks in by_noise.values()])
+        told = ", ".join(f"{cell(row)} at {noise:.0%}" for noise, row in zip(by_noise, table.tolist(), strict=True))
+        claims.append(
+            _claim(
+                id,
+                f"The more labels are wrong, the lower the {word} test accuracy.",
+                f"least fall of the {word} test accuracy from one share of noise to the next"
+                + (", read at the validation peak" if word == "best" else ""),
+                above(0.0),
+                (-np.diff(table, axis=0)).min(0).tolist(),
+                f"It is {told}.",
+            )
+        )
+    return claims
 
 
 def _curves(peaks: dict[float, list[_Peak]]) -> list[LineChart]:
@@ -147,8 +162,15 @@ def _curves(peaks: dict[float, list[_Peak]]) -> list[LineChart]:
         band("test", epochs, [peak.test for peak in headline], swatch="test", dashed=True),
     ]
     by_noise = [
-        band(f"{noise:.0%} noise", epochs, [peak.test for peak in peaks[noise]], swatch=swatch(place))
+        band(
+            f"{noise:.0%} noise, {name}",
+            epochs,
+            [getattr(peak, name) for peak in peaks[noise]],
+            swatch=swatch(place),
+            dashed=name == "test",
+        )
         for place, noise in enumerate(peaks)
+        for name in ("train", "test")
     ]
     mean_at = np.mean([peak.at + 1 for peak in headline]) if headline else float("nan")
     falls = ", ".join(
@@ -172,10 +194,11 @@ def _curves(peaks: dict[float, list[_Peak]]) -> list[LineChart]:
         LineChart(
             "test-by-noise",
             "How does the share of noise change the fall?",
-            "The best and the final validation accuracy both fall as the noise grows.",
+            "Training accuracy (solid) goes on rising while validation accuracy (dotted) peaks and falls; its best and "
+            "its final value both fall as the noise grows (figure 7).",
             f"From the validation peak to the end test accuracy falls by {falls}.",
             "epoch",
-            "test accuracy",
+            "accuracy",
             by_noise,
             log_x=True,
             percent_y=True,

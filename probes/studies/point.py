@@ -11,6 +11,7 @@ from typing import Any
 
 from probes.errors import ProbeError, RunNotFoundError
 from probes.runs.layout import atomic_write
+from probes.studies.fingerprint import fingerprint
 from probes.training import TrainConfig
 
 __all__ = ["Computation", "Outcome", "Point", "Training", "carry_out", "read_result"]
@@ -66,18 +67,24 @@ class Computation:
         name: of its file, unique within the study.
         function: of a module, called with the arguments; returns what JSON can hold.
         arguments: numbers, texts and lists of them.
+        source: fingerprint of the function; found where the point is made, since workers may not have its source.
     """
 
     name: str
     function: Callable[..., dict[str, Any]]
     arguments: dict[str, Any] = field(default_factory=dict)
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.source:
+            object.__setattr__(self, "source", fingerprint(self.function))
 
     def file(self, root: Path) -> Path:
         """Of the result."""
         return root / f"{self.name}.json"
 
     def is_done(self, root: Path) -> bool:
-        """Whether the result of this very computation is there."""
+        """Whether the result of this very computation is there: of these arguments, and of this source."""
         kept = _read(self.file(root))
         return kept is not None and kept.get("work") == self._work()
 
@@ -92,7 +99,8 @@ class Computation:
     def _work(self) -> dict[str, Any]:
         """What was computed, as JSON gives it back."""
         name = f"{self.function.__module__}:{self.function.__qualname__}"
-        return dict(json.loads(json.dumps({"function": name, "arguments": self.arguments})))
+        work = {"function": name, "arguments": self.arguments, "source": self.source}
+        return dict(json.loads(json.dumps(work)))
 
 
 Point = Training | Computation
@@ -143,5 +151,6 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _same(saved: dict[str, Any], config: TrainConfig) -> bool:
-    """Whether run.json holds this config."""
-    return saved == json.loads(json.dumps(asdict(config)))
+    """Whether run.json holds this config. Options that are newer than the run had their defaults."""
+    asked, defaults = (json.loads(json.dumps(asdict(options))) for options in (config, TrainConfig()))
+    return bool({**defaults, **saved} == asked)

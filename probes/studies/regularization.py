@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from probes.runs.run import Run
 from probes.studies.chart import Points, ScatterChart, Swatch, Table, cell, swatch
-from probes.studies.claim import Claim, at_least, at_most, between
+from probes.studies.claim import Claim, above, at_least, at_most, between
 from probes.studies.point import Training
 from probes.studies.results import Results, curve
 from probes.studies.scale import Scale
@@ -18,16 +20,19 @@ from probes.studies.study import Findings, Study
 __all__ = ["STUDY"]
 
 NONE = "none"
-# family -> strength -> options; Zhang's 2 x 2 grid is none, dropout .25, weight decay .001, and both
+# family -> strength -> options
 STRENGTHS: dict[str, dict[str, dict[str, Any]]] = {
-    "dropout": {f"{p:g}": {"dropout": p} for p in (0.25, 0.5, 0.75)},
+    "dropout": {f"{p:g}": {"dropout": p} for p in (0.25, 0.5, 0.75, 0.9)},
     "weight decay": {f"{decay:g}": {"weight_decay": decay} for decay in (0.001, 0.01, 0.05)},
     "input noise": {f"{sd:g}": {"input_noise": sd} for sd in (0.5, 1.0)},
     "input dropout": {"0.25": {"input_dropout": 0.25}},
     "both": {"dropout 0.25, decay 0.001": {"dropout": 0.25, "weight_decay": 0.001}},
 }
-QUICK = (("dropout", "0.25"), ("dropout", "0.5"), ("weight decay", "0.001"), ("weight decay", "0.01"))
-GRID = ((NONE, ""), ("dropout", "0.25"), ("weight decay", "0.001"), ("both", "dropout 0.25, decay 0.001"))
+# Zhang's 2 x 2 grid: with and without weight decay, dropout in place of the paper's crops
+BOTH = ("both", "dropout 0.25, decay 0.001")
+QUICK = (("dropout", "0.25"), ("dropout", "0.5"), ("weight decay", "0.001"), ("weight decay", "0.01"), BOTH)
+GRID = ((NONE, ""), ("dropout", "0.25"), ("weight decay", "0.001"), BOTH)
+GOOD = 0.97  # test accuracy on true labels of a network that generalises
 ZHANG = "Zhang et al. 2017, section 2.3 and tables 1-2"
 ARPIT = "Arpit et al. 2017, section 4.3 and figures 10-11"
 Setting = tuple[str, str]  # family and strength
@@ -35,7 +40,7 @@ Setting = tuple[str, str]  # family and strength
 
 @dataclass(frozen=True)
 class Effect:
-    """What one regulariser at one strength does, a value per seed.
+    """What one regulariser at one strength does, a value per seed; NaN where its run is not there.
 
     Attributes:
         memorized: share of training examples with random labels predicted as given, in the end.
@@ -75,18 +80,29 @@ def _find(results: Results, scale: Scale) -> Findings:
 
 
 def _effect(results: Results, setting: Setting, seeds: Sequence[int]) -> Effect:
-    real = results.runs(_name(setting, "real"), seeds)
-    best = [int(np.argmax(curve(run, "validation"))) for run in real]
+    peaks = results.per_seed(_name(setting, "real"), seeds, _peak, (math.nan, math.nan))
     return Effect(
-        memorized=[float(curve(run, "train/all")[-1]) for run in results.runs(_name(setting, "random"), seeds)],
-        real=[float(curve(run, "validation")[at]) for run, at in zip(real, best, strict=True)],
-        test=[float(curve(run, "test")[at]) for run, at in zip(real, best, strict=True)],
+        memorized=results.per_seed(_name(setting, "random"), seeds, _memorized, math.nan),
+        real=[validation for validation, _ in peaks],
+        test=[test for _, test in peaks],
     )
+
+
+def _memorized(run: Run) -> float:
+    return float(curve(run, "train/all")[-1])
+
+
+def _peak(run: Run) -> tuple[float, float]:
+    """Best validation accuracy, and test accuracy at that epoch."""
+    validation, test = curve(run, "validation"), curve(run, "test")
+    at = int(np.argmax(validation))
+    return float(validation[at]), float(test[at])
 
 
 def _zhang(effects: Mapping[Setting, Effect]) -> list[Claim]:
     none = effects[NONE, ""]
-    grid = [effects[setting] for setting in GRID if setting in effects]
+    grid = np.array([effects[setting].test for setting in GRID])
+    cells = "; ".join(f"{' '.join(filter(None, setting))} {cell(effects[setting].test)}" for setting in GRID)
     mild = {setting: effects[setting] for setting in (("dropout", "0.25"), ("weight decay", "0.001"))}
     return [
         Claim(
@@ -94,7 +110,7 @@ def _zhang(effects: Mapping[Setting, Effect]) -> list[Claim]:
             "Without any explicit regulariser the network generalises.",
             ZHANG,
             "test accuracy on true labels without regularisers, at the validation peak",
-            at_least(0.95),
+            at_least(GOOD),
             "CIFAR-10, Inception: 85.75 % without against 89.05 % with crops and weight decay",
             tuple(none.test),
         ),
@@ -103,9 +119,10 @@ def _zhang(effects: Mapping[Setting, Effect]) -> list[Claim]:
             "Weight decay and dropout, on or off, change little.",
             ZHANG,
             "least test accuracy on true labels over the 2 x 2 grid of dropout 0.25 and weight decay 0.001",
-            at_least(0.95),
-            "CIFAR-10, Inception: 85.75 to 89.31 %",
-            tuple(float(min(column)) for column in zip(*(effect.test for effect in grid), strict=False)),
+            at_least(GOOD),
+            "CIFAR-10, Inception, crops in place of dropout: 85.75 to 89.31 %",
+            tuple(grid.min(0).tolist()),
+            f"Test accuracy: {cells}.",
         ),
         *(
             Claim(
@@ -125,16 +142,17 @@ def _zhang(effects: Mapping[Setting, Effect]) -> list[Claim]:
 def _arpit(effects: Mapping[Setting, Effect]) -> list[Claim]:
     none, half = effects[NONE, ""], effects["dropout", "0.5"]
     decay = effects["weight decay", "0.01"]
-    fall = [one - other for one, other in zip(none.memorized, half.memorized, strict=False)]
+    fall = [one - other for one, other in zip(none.memorized, half.memorized, strict=True)]
     return [
         Claim(
             "dropout-slows-memorizing",
             "Dropout 0.5 keeps the network from memorizing random labels.",
             ARPIT,
             "training accuracy on random labels without regularisers less that with dropout 0.5",
-            at_least(0.15),
+            above(0.15),
             "shown as curves; no number published",
             tuple(fall),
+            f"Random labels memorized: {cell(none.memorized)} without, {cell(half.memorized)} with it.",
         ),
         Claim(
             "dropout-for-free",
@@ -143,7 +161,8 @@ def _arpit(effects: Mapping[Setting, Effect]) -> list[Claim]:
             "test accuracy on true labels with dropout 0.5 less that without",
             between(-0.02, 0.02),
             "shown as curves; no number published",
-            tuple(one - other for one, other in zip(half.test, none.test, strict=False)),
+            tuple(one - other for one, other in zip(half.test, none.test, strict=True)),
+            f"Test accuracy on true labels: {cell(none.test)} without, {cell(half.test)} with it.",
         ),
         Claim(
             "regularisers-differ",
@@ -159,12 +178,18 @@ def _arpit(effects: Mapping[Setting, Effect]) -> list[Claim]:
 
 
 def _figure(effects: Mapping[Setting, Effect]) -> ScatterChart:
-    known = {setting: effect for setting, effect in effects.items() if effect.memorized and effect.real}
+    known = {
+        setting: effect
+        for setting, effect in effects.items()
+        if np.isfinite(effect.memorized).any() and np.isfinite(effect.real).any()
+    }
     families = list(dict.fromkeys(family for family, _ in known if family != NONE))
     points = [_path(known, family, swatch(place)) for place, family in enumerate(families)]
     if (NONE, "") in known:
         points.append(_path(known, NONE, "test"))
-    capped = [" ".join(filter(None, setting)) for setting, effect in known.items() if np.mean(effect.memorized) < 0.5]
+    capped = [
+        " ".join(filter(None, setting)) for setting, effect in known.items() if np.nanmean(effect.memorized) < 0.5
+    ]
     return ScatterChart(
         "tradeoff",
         "Which regulariser caps memorizing for free?",
@@ -182,7 +207,7 @@ def _path(effects: Mapping[Setting, Effect], family: str, colour: Swatch) -> Poi
     """From no regulariser through the strengths of one, in their order."""
     own = [setting for setting in effects if setting[0] == family]
     path = own if family in (NONE, "both") else [*([(NONE, "")] if (NONE, "") in effects else []), *own]
-    x, y = ([float(np.mean(getattr(effects[at], side))) for at in path] for side in ("memorized", "real"))
+    x, y = ([float(np.nanmean(getattr(effects[at], side))) for at in path] for side in ("memorized", "real"))
     labels = [strength if family not in (NONE, "both") else family for _, strength in path]
     return Points(family, x, y, labels, colour, joined=len(path) > 1)
 
@@ -202,7 +227,8 @@ def _notes(scale: Scale) -> list[str]:
         f"Random labels are trained on for {scale.pick(60, 60)} epochs, true ones for {scale.pick(30, 15)}.",
         "Validation accuracy is the best over epochs, as in the paper: it uses the validation set repeatedly. Test "
         "accuracy is read at that epoch.",
-        "Adversarial training on critical samples, best in the paper, is not part of this study.",
+        "Not part of this study: adversarial training on critical samples, best in the paper, and noise on hidden "
+        "units; of input dropout there is one strength.",
     ]
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from probes.runs.run import Run
 
 __all__ = ["Results", "curve", "epochs_to"]
+
+T = TypeVar("T")
 
 
 class Results:
@@ -39,10 +41,22 @@ class Results:
         return self._runs.get(name)
 
     def value(self, name: str) -> dict[str, Any] | None:
-        """The result of a computation; None where it is not there."""
+        """The result of a computation; None where it is not there, or is that of other arguments."""
         point = self._points[name]
         assert isinstance(point, Computation), name
-        return read_result(point, self._root)
+        return read_result(point, self._root) if point.is_done(self._root) else None
+
+    def per_seed(self, pattern: str, seeds: Sequence[int], read: Callable[[Any], T], missing: T) -> list[T]:
+        """What `read` makes of the run or the result of each seed, `missing` where it is not there.
+
+        Values keep the place of their seed, so that those of two conditions can be paired.
+        """
+        found: list[T] = []
+        for seed in seeds:
+            name = pattern.format(seed=seed)
+            point = self.run(name) if isinstance(self._points[name], Training) else self.value(name)
+            found.append(missing if point is None else read(point))
+        return found
 
     def runs(self, pattern: str, seeds: Sequence[int]) -> list[Run]:
         """The runs that are there of a name with {seed} in it, in the order of the seeds."""

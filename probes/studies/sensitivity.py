@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from probes.studies.chart import Chart, HeatMap, LineChart, Swatch, Table, band, cell
-from probes.studies.claim import Claim, at_least
+from probes.studies.claim import Claim, above
 from probes.studies.data import load_arrays
 from probes.studies.point import Computation
 from probes.studies.results import Results
@@ -17,7 +18,8 @@ from probes.studies.study import Findings, Study
 
 __all__ = ["STUDY", "gini_over_steps"]
 
-SOURCE = "Arpit et al. 2017, section 3.3 and figures 3-4"
+SOURCE = "Arpit et al. 2017, section 3.3 and figure 3"
+MATRIX = "Arpit et al. 2017, section 3.3 and figure 4"
 EXAMPLES, HIDDEN, BATCH, RATE, STEPS = 300, (16, 16), 60, 0.1, 120
 CONDITIONS = {"real": "real data", "randX": "random inputs", "randY": "random labels"}
 FIRST = 10  # steps before which a slope is not read: the mean is over too few
@@ -101,27 +103,32 @@ def _points(scale: Scale) -> list[Computation]:
 
 
 def _find(results: Results, scale: Scale) -> Findings:
-    found = {condition: results.values(f"{condition}-seed{{seed}}", scale.seeds) for condition in CONDITIONS}
-    curves = {condition: [np.array(row["gini"]) for row in rows] for condition, rows in found.items()}
+    curves = {condition: _curves(results, f"{condition}-seed{{seed}}", scale) for condition in CONDITIONS}
     matrices = {
-        condition: [np.array(row["matrix"]) for row in results.values(f"{condition}-classes-seed{{seed}}", scale.seeds)]
+        condition: results.per_seed(f"{condition}-classes-seed{{seed}}", scale.seeds, _matrix, None)
         for condition in ("real", "randX")
     }
     claims = [*_gini_claims(curves), *_matrix_claims(matrices)]
     charts: list[Chart] = [_figure("gini", "How unequally do examples matter?", curves)]
     if not scale.quick:
         unique = {
-            condition: [
-                np.array(row["gini"]) for row in results.values(f"{condition}-unique-seed{{seed}}", scale.seeds)
-            ]
-            for condition in ("real", "randX")
+            condition: _curves(results, f"{condition}-unique-seed{{seed}}", scale) for condition in ("real", "randX")
         }
         claims.append(
             _above("unique-classes", "The contrast holds where every example is a class of its own.", unique, "randX")
         )
         charts.append(_figure("gini-unique", "And with a class of its own for every example?", unique))
-    charts += [_heat(condition, of) for condition, of in matrices.items()]
+    charts += [_heat(condition, [matrix for matrix in of if matrix is not None]) for condition, of in matrices.items()]
     return Findings(claims, [*charts, _table(curves)], _notes())
+
+
+def _curves(results: Results, pattern: str, scale: Scale) -> list[np.ndarray]:
+    """Gini coefficient after each step, a curve per seed; NaN where a result is not there."""
+    return results.per_seed(pattern, scale.seeds, lambda row: np.array(row["gini"]), np.full(STEPS, np.nan))
+
+
+def _matrix(row: dict[str, Any]) -> np.ndarray:
+    return np.array(row["matrix"])
 
 
 def _above(id: str, statement: str, curves: dict[str, list[np.ndarray]], other: str) -> Claim:
@@ -131,17 +138,15 @@ def _above(id: str, statement: str, curves: dict[str, list[np.ndarray]], other: 
         statement,
         SOURCE,
         f"Gini coefficient of the mean loss sensitivity at the last step: real data less {CONDITIONS[other]}",
-        at_least(0.0),
+        above(0.0),
         "shown as curves; no number published",
-        tuple(one - two for one, two in zip(real, noise, strict=False)),
+        tuple(one - two for one, two in zip(real, noise, strict=True)),
         f"Real data {cell(real)}, {CONDITIONS[other]} {cell(noise)}.",
     )
 
 
 def _gini_claims(curves: dict[str, list[np.ndarray]]) -> list[Claim]:
-    slopes = tuple(
-        float(np.polyfit(np.arange(FIRST, len(curve)), curve[FIRST:], 1)[0]) * 100 for curve in curves["real"]
-    )
+    slopes = tuple(_slope(curve) for curve in curves["real"])
     return [
         _above(
             "few-matter-against-inputs",
@@ -160,35 +165,47 @@ def _gini_claims(curves: dict[str, list[np.ndarray]]) -> list[Claim]:
             "On real data the inequality grows while the network learns.",
             SOURCE,
             f"slope of the Gini coefficient on real data from step {FIRST} on, per 100 steps",
-            at_least(0.0),
+            above(0.0),
             "shown as curves; no number published",
             slopes,
+            f"From {cell([curve[FIRST] for curve in curves['real']])} after step {FIRST + 1} "
+            f"to {cell([curve[-1] for curve in curves['real']])} at the end.",
         ),
     ]
 
 
-def _matrix_claims(matrices: dict[str, list[np.ndarray]]) -> list[Claim]:
+def _slope(curve: np.ndarray) -> float:
+    """Of the line through a curve, per 100 steps."""
+    late = curve[FIRST:]
+    return float(np.polyfit(np.arange(len(late)), late, 1)[0]) * 100 if np.isfinite(late).all() else math.nan
+
+
+def _matrix_claims(matrices: dict[str, list[np.ndarray | None]]) -> list[Claim]:
     """Diagonal against the rest, and the rest on real data against noise."""
-    diagonal = tuple(float(np.diag(matrix).mean() / _off(matrix).mean()) for matrix in matrices["real"])
-    rest = {name: [float(_off(matrix).sum() / matrix.sum()) for matrix in of] for name, of in matrices.items()}
+
+    def read(name: str, of: Callable[[np.ndarray], float]) -> list[float]:
+        return [math.nan if matrix is None else float(of(matrix)) for matrix in matrices[name]]
+
+    diagonal = read("real", lambda matrix: np.diag(matrix).mean() / _off(matrix).mean())
+    rest = {name: read(name, lambda matrix: _off(matrix).sum() / matrix.sum()) for name in matrices}
     return [
         Claim(
             "own-class-matters-most",
             "A class's loss depends most on its own inputs.",
-            "Arpit et al. 2017, section 3.3 and figure 5",
+            MATRIX,
             "mean entry on the diagonal of the class matrix over the mean entry off it, real data",
-            at_least(1.0),
+            above(1.0),
             "shown as a heat map: the diagonal dominates",
-            diagonal,
+            tuple(diagonal),
         ),
         Claim(
             "classes-share-on-real-data",
             "On real data classes depend on one another's inputs more than on noise.",
-            "Arpit et al. 2017, section 3.3 and figure 5",
+            MATRIX,
             "share of the class matrix off its diagonal: real data less random inputs",
-            at_least(0.0),
+            above(0.0),
             "shown as a heat map: more mass off the diagonal for real data",
-            tuple(one - two for one, two in zip(rest["real"], rest["randX"], strict=False)),
+            tuple(one - two for one, two in zip(rest["real"], rest["randX"], strict=True)),
             f"Off the diagonal: {cell(rest['real'])} on real data, {cell(rest['randX'])} on random inputs.",
         ),
     ]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from probes.studies.claim import VERDICTS, Claim, at_least, at_most, between, exactly, interval
+from probes.studies.claim import VERDICTS, Claim, above, at_least, at_most, below, between, exactly, interval
 
 REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE = VERDICTS
 
@@ -32,6 +32,14 @@ def claim(values, rule, seen=""):
         (exactly(2864), [2864, 2864, 2864], REPRODUCED),
         (exactly(2864), [2864, 2864, 2865], NOT_REPRODUCED),
         (at_least(1.0), [1.0, 1.0, 1.0], REPRODUCED),
+        (at_least(0.1), [0.1, 0.1, 0.1], REPRODUCED),  # the mean of the three is 0.10000000000000002
+        (at_most(0.1), [0.1, 0.1, 0.1], REPRODUCED),
+        (above(0.1), [0.1, 0.1, 0.1], NOT_REPRODUCED),
+        (below(0.1), [0.1, 0.1, 0.1], NOT_REPRODUCED),
+        (above(0.0), [0.01, 0.02, 0.05], INCONCLUSIVE),
+        (above(0.0), [0.02, 0.02, 0.03], REPRODUCED),
+        (below(0.0), [0.02, 0.02, 0.03], NOT_REPRODUCED),
+        (below(1.0, exact=True), [0.5, 0.9, 1.0], NOT_REPRODUCED),
         (at_most(1e-5, exact=True), [1e-7, 2e-7, 1e-6], REPRODUCED),
         (at_most(1e-5, exact=True), [1e-7, 2e-7, 1e-3], NOT_REPRODUCED),
     ],
@@ -78,5 +86,7 @@ def test_rules_say_what_they_ask():
     assert between(0.87, 0.93).text.startswith(
         "the 95 % interval of the mean lies at or above 0.87 and at or below 0.93"
     )
+    assert above(0.1).text.startswith("the 95 % interval of the mean lies above 0.1;")
+    assert below(1e-5, exact=True).text == "every value is below 1e-05"
     assert exactly(2864).text == "every value is exactly 2864"
     assert at_most(1e-5, exact=True).text == "every value is at or below 1e-05"

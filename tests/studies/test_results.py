@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from probes.studies.chart import band, cell, swatch
+from probes.studies.chart import band, cell, spread, swatch
 from probes.studies.results import curve, epochs_to
 from probes.training import TrainConfig, train
 
@@ -33,6 +33,13 @@ def test_a_band_is_mean_and_sd_over_the_seeds_that_have_a_value():
     assert list(line.low) == pytest.approx([2 - np.sqrt(2), 2.0])
     assert list(line.high) == pytest.approx([2 + np.sqrt(2), 2.0])
     assert len(band("test", [1], [[1.0]]).low) == 0
+
+
+def test_a_spread_leaves_out_the_seeds_without_a_value():
+    line = spread("time", [1, 2, 3], [[1.0, np.nan, 3.0], [np.nan], [4.0]])
+
+    assert line.y == pytest.approx([2.0, np.nan, 4.0], nan_ok=True)
+    assert line.high == pytest.approx([2 + np.sqrt(2), np.nan, 4.0], nan_ok=True)
 
 
 def test_cells_and_colours():

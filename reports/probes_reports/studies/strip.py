@@ -62,7 +62,7 @@ def strip(claim: ClaimView) -> Strip | None:
     interval = None if claim.low is None or claim.high is None else (at(claim.low), at(claim.high))
     return Strip(
         wash=(0.0 if least is None else at(least), 1.0 if most is None else at(most)),
-        bounds=_bounds(least, most, at),
+        bounds=_bounds(claim, at),
         dots=tuple(at(value) for value in values),
         interval=interval,
         mean=None if claim.mean is None else at(claim.mean),
@@ -83,10 +83,11 @@ def measured(claim: ClaimView) -> str:
     return f"{claim.mean:,.{max(digits, 0)}f} ± {claim.sd:,.{max(digits, 0)}f}"
 
 
-def _bounds(least: float | None, most: float | None, at: Callable[[float], float]) -> tuple[Bound, ...]:
+def _bounds(claim: ClaimView, at: Callable[[float], float]) -> tuple[Bound, ...]:
+    least, most = claim.bounds
     if least is not None and least == most:
         return (_bound(at(least), f"= {shown(least)}"),)
-    pairs = ((least, "≥"), (most, "≤"))
+    pairs = zip((least, most), (">", "<") if claim.strict else ("≥", "≤"), strict=True)
     return tuple(_bound(at(value), f"{sign} {shown(value)}") for value, sign in pairs if value is not None)
 
 
@@ -98,6 +99,7 @@ def _alt(claim: ClaimView) -> str:
     words = [f"mean {shown(claim.mean)}" if claim.mean is not None else "no value"]
     if claim.low is not None and claim.high is not None:
         words.append(f"95 % interval from {shown(claim.low)} to {shown(claim.high)}")
-    for bound, word in zip(claim.bounds, ("at or above", "at or below"), strict=True):
+    names = ("above", "below") if claim.strict else ("at or above", "at or below")
+    for bound, word in zip(claim.bounds, names, strict=True):
         words += [] if bound is None else [f"the claim holds {word} {shown(bound)}"]
     return "; ".join(words)

@@ -37,6 +37,7 @@ class ClaimView:
     low: float | None
     high: float | None
     values: tuple[float | None, ...]
+    strict: bool = False
 
     @property
     def count(self) -> int:
@@ -206,6 +207,7 @@ def _claim(claim: Mapping[str, Any]) -> ClaimView:
         low=known(measured.get("low")),
         high=known(measured.get("high")),
         values=tuple(known(value) for value in measured["values"]),
+        strict=bool(claim.get("strict")),
     )
 
 

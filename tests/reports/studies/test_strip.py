@@ -2,7 +2,7 @@
 
 import pytest
 
-from probes.studies.claim import at_least, at_most, between, exactly
+from probes.studies.claim import above, at_least, at_most, below, between, exactly
 from probes_reports.studies.strip import measured, strip
 from probes_reports.studies.view import StudyView
 
@@ -36,6 +36,8 @@ def test_positions_follow_the_values(view_of):
     [
         (at_least(0.4), ["≥ 0.4"], False, True),
         (at_most(0.4), ["≤ 0.4"], True, False),
+        (above(0.4), ["> 0.4"], False, True),
+        (below(0.4), ["< 0.4"], True, False),
         (between(0.4, 0.6), ["≥ 0.4", "≤ 0.6"], False, False),
         (exactly(0.5), ["= 0.5"], False, False),
     ],
@@ -58,6 +60,7 @@ def test_one_value_has_no_interval_and_none_no_mean(view_of):
     assert strip(view_of(at_least(0.3), (0.5,))).interval is None
     assert strip(view_of(at_least(0.3), ())).mean is None
     assert strip(view_of(at_least(0.3), ())).alt == "no value; the claim holds at or above 0.3"
+    assert strip(view_of(above(0.3), ())).alt == "no value; the claim holds above 0.3"
 
 
 @pytest.mark.parametrize(
