@@ -35,6 +35,7 @@ def command(run: Path | None, as_json: bool) -> None:
     runs/ if left out.
     """
     from probes import flags_by_class, open_run
+    from probes.runs.kinds import kinds_of
 
     opened = open_run(chosen_run(run))
     summary = opened.summary()
@@ -43,7 +44,8 @@ def command(run: Path | None, as_json: bool) -> None:
         return
     rows = [("run", str(opened.path)), *_rows(summary)]
     flags = flags_by_class(opened, summary=summary)
-    click.echo("\n\n".join([columns(rows), *_detection_table(summary["detection"]), *_flags_table(flags)]))
+    tables = [*_kinds_table(kinds_of(opened)), *_detection_table(summary["detection"]), *_flags_table(flags)]
+    click.echo("\n\n".join([columns(rows), *tables]))
 
 
 def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -71,6 +73,33 @@ def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("suggested cut-off of mean loss", decimal(summary["suggested_cutoff"])),
         ("visits not finite", _known(summary["nonfinite_visits"])),
     ]
+
+
+def _kinds_table(kinds: pd.DataFrame) -> list[str]:
+    """Every kind of noise by itself; nothing where there are not several to tell apart."""
+    if len(kinds) < 2:
+        return []
+    rows = [
+        (
+            visible(str(name)),
+            f"{row['drawn']:,}",
+            f"{row['wrong']:,}",
+            f"{row['replaced']:,}",
+            *(_epoch(row[column]) for column in ("half_memorized_epoch", "memorized_epoch")),
+            percent(None if is_missing(row["final_accuracy"]) else row["final_accuracy"]),
+            "-" if is_missing(row["true_label_peak"]) else _at(row["true_label_peak"], row["true_label_peak_epoch"]),
+        )
+        for name, row in kinds.iterrows()
+    ]
+    header = (
+        *("kind of noise, as given", "drawn", "wrong labels", "replaced inputs"),
+        *("50 % by epoch", "90 % by epoch", "in the end", "as true, at most"),
+    )
+    return [columns(rows, header=header, right=range(1, len(header)))]
+
+
+def _epoch(value: int | None) -> str:
+    return "-" if is_missing(value) else f"{value:,}"
 
 
 def _detection_table(detection: Mapping[str, Mapping[str, float | None]]) -> list[str]:

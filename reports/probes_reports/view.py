@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from probes_reports.figures.epoch_axis import Guide
+from probes_reports.kinds import noisy_by_kind
 from probes_reports.palette import LIGHT
 from probes_reports.thumbnails import Ink, ink_of, inverted
 from probes_reports.wording import LABELS, MIXED, REPLACED_INPUTS, Facts, Verdict, Words, verdict
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["KeyEpochs", "RunView"]
 
-INPUT_KINDS = ("shuffled_pixels", "random_pixels", "gaussian")
 MOST_POINTS = 1500  # of a line over the epochs
 NEAR_CHANCE = 0.1  # of the way from the accuracy of guessing to 1
 CACHE_VALUES = 60_000_000  # values held by the cache of epochs: 240 MB, all of 200,000 examples x 30 epochs
@@ -122,6 +122,11 @@ class RunView:
     def clean(self) -> np.ndarray | None:
         """bool, (N,): the others."""
         return self.run.clean
+
+    @cached_property
+    def kinds(self) -> dict[str, np.ndarray]:
+        """Kind of noise -> its noisy examples, bool (N,); empty where there are not several kinds."""
+        return noisy_by_kind(self.examples, self.noisy)
 
     @cached_property
     def differs(self) -> np.ndarray | None:
@@ -355,7 +360,9 @@ class RunView:
         random = np.random.default_rng(seed)
         groups = [np.arange(self.num_examples)]
         if self.noisy is not None:
-            groups = [members for members in (np.flatnonzero(self.noisy), np.flatnonzero(~self.noisy)) if len(members)]
+            rest = self.noisy & ~np.any([np.zeros_like(self.noisy), *self.kinds.values()], axis=0)
+            parts = [*self.kinds.values(), rest, ~self.noisy]
+            groups = [members for members in map(np.flatnonzero, parts) if len(members)]
         shares = [round(size * len(members) / self.num_examples) for members in groups]
         drawn = [random.choice(m, max(1, min(k, len(m))), replace=False) for m, k in zip(groups, shares, strict=True)]
         return np.sort(np.concatenate(drawn))

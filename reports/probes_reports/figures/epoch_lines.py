@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import plotly.graph_objects as go
 
-from probes_reports.figures.base import NARROW_WIDTH, WIDE_WIDTH, annotation, axis, blank_figure, csv
+from probes_reports.figures.base import NARROW_WIDTH, WIDE_WIDTH, annotation, axis, blank_figure, csv, escape
 from probes_reports.figures.direct_labels import Placed, Wanted, box_size, place_labels, spread
 from probes_reports.figures.epoch_axis import Guide, epoch_axis, guide_labels, guide_lines, place
 from probes_reports.figures.groups import FILL, TEXT
@@ -54,6 +54,7 @@ class Line:
         values: float, (T,); NaN where missing.
         ribbon: float, (T, 4); 5, 25, 75, 95% quantiles around the values; None where there is none.
         measured: whether the values were measured at these epochs only, so that each gets a dot.
+        dash: of the line; "" for that of its tone.
     """
 
     tone: Tone
@@ -63,6 +64,7 @@ class Line:
     values: np.ndarray
     ribbon: np.ndarray | None = None
     measured: bool = True
+    dash: str = ""
 
     @property
     def known(self) -> np.ndarray:
@@ -217,9 +219,9 @@ def _trace(line: Line, scale: Scale) -> go.Scatter:
         y=scale.place(values),
         customdata=epochs,
         text=[_tooltip(line, scale, int(at)) for at in np.flatnonzero(known)],
-        name=line.name,
+        name=escape(line.name),
         mode="lines+markers" if dots else "lines",
-        line=style,
+        line={**style, "dash": line.dash} if line.dash else style,
         marker={
             "color": style["color"],
             "size": 8 if line.tone == "noisy" else 7,
@@ -330,6 +332,7 @@ def _names(lines: Sequence[Line], guides: Sequence[Guide], frame: _Frame) -> lis
 
 def _variants(label: str) -> tuple[tuple[str, ...], ...]:
     """A name on one line; beside a slope there is more room for one on two."""
+    label = escape(label)
     words = label.split(" ")
     one = (f"<b>{label}</b>",)
     if len(words) == 1:
