@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from probes.runs.run import Run
 
-__all__ = ["KINDS", "in_order", "kinds_of"]
+__all__ = ["KINDS", "detection_by_kind", "in_order", "kinds_of"]
 
 KINDS = (
     "uniform_all",
@@ -80,6 +80,44 @@ def kinds_of(run: Run) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows, index=pd.Index(kinds, name="kind"), columns=list(TYPES)).astype(TYPES)
+
+
+def detection_by_kind(run: Run) -> pd.DataFrame:
+    """How well each score finds the noisy examples of each kind alone: AUROC against the clean ones.
+
+    Args:
+        run: an open run.
+
+    Returns:
+        One row per score of the catalogue with a direction, indexed by `score`, a float64 column per kind, in order;
+        aligned as in `summary()["detection"]`, NaN where undefined. No columns where the run has not two kinds that
+        made examples noisy, or no clean example.
+    """
+    import pandas as pd
+
+    from probes.scores.catalogue import CATALOGUE
+    from probes.scores.detection import auroc, ranking_values
+
+    directed = {name: score.direction for name, score in CATALOGUE.items() if score.direction is not None}
+    index = pd.Index(list(directed), name="score")
+    noisy, clean = run.noisy, run.clean
+    if noisy is None or clean is None or not clean.any():
+        return pd.DataFrame(index=index)
+    drawn_for = run.examples["corruption"].fillna("").to_numpy(dtype=object)
+    kinds = {kind: (drawn_for == kind) & noisy for kind in in_order(str(kind) for kind in set(drawn_for) - {""})}
+    kinds = {kind: held for kind, held in kinds.items() if held.any()}
+    if len(kinds) < 2:
+        return pd.DataFrame(index=index)
+    scores = run.scores([*directed, "never_learned"])
+    never = scores["never_learned"].astype("Int8").fillna(-1).to_numpy(dtype=np.int8)
+    found: dict[str, list[float]] = {kind: [] for kind in kinds}
+    for name, direction in directed.items():
+        values = scores[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        values = ranking_values(name, values, direction, never_learned=never, last_epoch=run.num_epochs)
+        for kind, held in kinds.items():
+            value = auroc(np.where(held | clean, values, np.nan), held)
+            found[kind].append(np.nan if value is None else value)
+    return pd.DataFrame(found, index=index)
 
 
 def _wrong(run: Run) -> np.ndarray:

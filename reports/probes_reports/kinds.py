@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["noisy_by_kind"]
 
 
-def noisy_by_kind(examples: pd.DataFrame, noisy: np.ndarray | None) -> dict[str, np.ndarray]:
-    """Kind -> its noisy examples, bool (N,), in order; empty where there are not two kinds to tell apart.
+def noisy_by_kind(examples: pd.DataFrame, noisy: np.ndarray | None, *, least: int = 2) -> dict[str, np.ndarray]:
+    """Kind -> its noisy examples, bool (N,), in order; empty where there are fewer than `least` kinds.
 
     An example that was drawn for a kind and left as it was (a label redrawn as its own) is clean, so in no kind.
     """
@@ -24,4 +24,4 @@ def noisy_by_kind(examples: pd.DataFrame, noisy: np.ndarray | None) -> dict[str,
     drawn = examples["corruption"].fillna("").to_numpy(dtype=object)
     members = {kind: (drawn == kind) & noisy for kind in in_order(str(kind) for kind in set(drawn) - {""})}
     found = {kind: held for kind, held in members.items() if held.any()}
-    return found if len(found) > 1 else {}
+    return found if len(found) >= least else {}

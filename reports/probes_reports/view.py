@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from probes.runs.noise_rate import unlearned
 from probes_reports.figures.epoch_axis import Guide
 from probes_reports.kinds import noisy_by_kind
 from probes_reports.palette import LIGHT
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["KeyEpochs", "RunView"]
 
 MOST_POINTS = 1500  # of a line over the epochs
-NEAR_CHANCE = 0.1  # of the way from the accuracy of guessing to 1
 CACHE_VALUES = 60_000_000  # values held by the cache of epochs: 240 MB, all of 200,000 examples x 30 epochs
 
 
@@ -216,15 +216,9 @@ class RunView:
 
     @cached_property
     def unlearned(self) -> str:
-        """That what is not answered as labelled may be the network's own errors, by its validation accuracy; or ""."""
+        """Why what is not answered as labelled may be the network's own errors rather than wrong labels; or ""."""
         epochs, shares = self.curve("validation")
-        trained = shares[epochs > 0]
-        if not len(trained):
-            return ""
-        chance = 1 / max(len(self.run.classes or ()), 1)
-        if chance < 1 and trained.max() < chance + NEAR_CHANCE * (1 - chance):
-            return "the network has hardly learned anything yet"
-        return "the network was still learning at the end" if self.key.peak == self.last_epoch else ""
+        return unlearned(epochs, shares, self.key.peak, self.last_epoch, len(self.run.classes or ()))
 
     # epochs ------------------------------------------------------------------------------------------------------
 

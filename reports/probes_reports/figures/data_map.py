@@ -21,8 +21,8 @@ HALF = 0.5  # confidence that parts easy from hard
 X_RANGE = (-0.012, 0.512)  # variability: half of the way between 0 and 1 is the most there is
 Y_RANGE = (-0.09, 1.09)
 TESTED = 2000  # points that places are tried against
-LINES = {**FILL, "ink_3": LIGHT.ink_3}
-TEXTS = {**TEXT, "ink_3": LIGHT.ink_2}
+LINES: dict[str, str] = {**dict(FILL.items()), "ink_3": LIGHT.ink_3}
+TEXTS: dict[str, str] = {**dict(TEXT.items()), "ink_3": LIGHT.ink_2}
 
 
 @dataclass(frozen=True)

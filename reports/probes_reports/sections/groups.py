@@ -27,13 +27,17 @@ __all__ = [
     "roles_of_kinds",
 ]
 
-LINE_SHAPES: dict[str, Shape] = {
-    role: "line" if dash == "solid" else "dot" if dash.startswith("3px") else "dash" for role, dash in DASH.items()
+SHAPES: dict[str, Shape] = {
+    "solid": "line",
+    "3px,2px": "dot",
+    "diamond": "diamond",
+    "square": "square",
+    "cross": "cross",
+    "triangle-up": "triangle",
+    "triangle-down": "triangle-down",
 }
-MARK_SHAPES: dict[str, Shape] = {
-    role: {"triangle-up": "triangle", "triangle-down": "triangle-down"}.get(symbol, symbol)
-    for role, symbol in SYMBOL.items()
-}
+LINE_SHAPES: dict[str, Shape] = {role: SHAPES.get(dash, "dash") for role, dash in DASH.items()}
+MARK_SHAPES: dict[str, Shape] = {role: SHAPES.get(symbol, "disc") for role, symbol in SYMBOL.items()}
 FEWEST = 20  # examples, of each group where two are compared, below which no sentence compares anything
 
 
@@ -101,7 +105,7 @@ def key_of(shown: Sequence[Group], shape: Literal["line", "mark"]) -> tuple[Key,
     if len(shown) < 3:
         return ()
     shapes = LINE_SHAPES if shape == "line" else MARK_SHAPES
-    other = "line" if shape == "line" else "disc"
+    other: Shape = "line" if shape == "line" else "disc"
     return (
         Key(tuple(Swatch(g.label, g.role if g.role != "all" else "ink_3", shapes.get(g.role, other)) for g in shown)),
     )

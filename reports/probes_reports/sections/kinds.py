@@ -102,8 +102,8 @@ def _kinds(view: RunView) -> list[Kind]:
         if len(epochs):
             peak = row["true_label_peak_epoch"]
             when = None if np.isnan(row["true_label_peak"]) else int(peak)
-            sizes = (int(row[column]) for column in ("drawn", "wrong", "replaced"))
-            found.append(Kind(str(name), *sizes, epochs, shares, float(row["true_label_peak"]), when))
+            drawn, wrong, replaced = (int(row[column]) for column in ("drawn", "wrong", "replaced"))
+            found.append(Kind(str(name), drawn, wrong, replaced, epochs, shares, float(row["true_label_peak"]), when))
     return sorted(found, key=_order)
 
 
