@@ -39,6 +39,8 @@ STYLES: dict[Tone, tuple[dict[str, Any], str]] = {  # the line, and the colour o
     **{name: ({"color": getattr(LIGHT, name), "width": 2.2}, getattr(LIGHT, name)) for name in SERIES},
 }
 QUANTILES = ("quantile_05", "quantile_25", "quantile_75", "quantile_95")  # of a ribbon, in the CSV
+Pair = tuple[tuple[int, int], float, int]
+PAIRS: tuple[Pair, ...] = (((0, 3), 0.13, 6), ((1, 2), 0.26, 12))  # quantiles, opacity, px where they are bars
 MOST_DOTS = 40  # measurements that are marked by a dot each
 
 
@@ -164,8 +166,9 @@ def epoch_lines(lines: Sequence[Line], scale: Scale, guides: Sequence[Guide] = (
         yaxis=_value_axis(scale),
         shapes=[*_reference_line(scale), *guide_lines(guides, layer="below")],
     )
+    several = sum(line.ribbon is not None for line in shown) > 2
     for line in shown:
-        figure.add_traces(_ribbons(line, scale))
+        figure.add_traces(_ribbons(line, scale, PAIRS[1:] if several else PAIRS))
     for line in shown:
         figure.add_trace(_trace(line, scale))
     figure.update_layout(
@@ -241,13 +244,12 @@ def _tooltip(line: Line, scale: Scale, at: int) -> str:
     return f"{text} (middle half {scale.text(float(line.ribbon[at, 1]))} to {scale.text(float(line.ribbon[at, 2]))})"
 
 
-def _ribbons(line: Line, scale: Scale) -> list[go.Scatter]:
-    """The middle 90% and the middle half; of a single epoch bars, for a ribbon has no width there."""
+def _ribbons(line: Line, scale: Scale, pairs: Sequence[Pair]) -> list[go.Scatter]:
+    """The middle 90% and the middle half, or one of them; of a single epoch bars: a ribbon has no width there."""
     if line.ribbon is None:
         return []
     known, colour = line.known, STYLES[line.tone][0]["color"]
     x, quantiles = place(line.epochs[known]), scale.place(line.ribbon[known])
-    pairs = (((0, 3), 0.13, 6), ((1, 2), 0.26, 12))
     if len(x) == 1:
         return [
             go.Scatter(
