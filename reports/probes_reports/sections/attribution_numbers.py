@@ -12,7 +12,7 @@ import pandas as pd
 from probes_reports.figures.epoch_lines import Line, Scale, Size, epoch_lines
 from probes_reports.figures.groups import DASH, KIND_ROLES, Role
 from probes_reports.sections.attribution_panel import METHODS, Panel
-from probes_reports.sections.groups import LINE_SHAPES, groups_by_kind
+from probes_reports.sections.groups import LINE_SHAPES, groups_by_kind, joined
 from probes_reports.sections.section import Caption, Columns, Heading, Key, Part, Plot, Swatch
 from probes_reports.wording import Prose, count, muted, number, prose
 
