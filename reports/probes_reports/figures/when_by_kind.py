@@ -10,6 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from probes_reports.figures.base import NARROW_WIDTH, annotation, axis, blank_figure, csv, escape
+from probes_reports.figures.direct_labels import box_size
 from probes_reports.figures.groups import FILL, TEXT
 from probes_reports.figures.when import HALF_WIDTH, STEPS, LearningTimes, cut_share, epoch_ticks, epochs_named
 from probes_reports.palette import LIGHT, fade
@@ -20,6 +21,7 @@ __all__ = ["learning_times_by_kind"]
 LEFT, RIGHT, TOP, BOTTOM = 42, 8, 22, 50
 ROW, BETWEEN = 74, 22  # px of a row's bars, and above them for its name
 PALE = 0.45
+LOW = 0.55  # of a row's height: bars up to there leave room for a text above
 CUT = 0.6  # of the share at which `learning_times` cuts: rows are low
 SIDES = (("first learned", "first", 1), ("learned for good", "good", -1))
 
@@ -42,7 +44,7 @@ def learning_times_by_kind(groups: Sequence[LearningTimes], edges: np.ndarray, *
     for place, group in enumerate(groups):
         top = 1 - place * (ROW + BETWEEN) / area
         rows[f"yaxis{place + 1 if place else ''}"] = _share_axis(limit, (max(0.0, top - ROW / area), top))
-        texts += [_name(group, top, size), *_cut_values(group, edges, limit, place, size)]
+        texts += [_name(group, top, size), *_cut_values(group, edges, limit, place, size, width)]
         figure.add_traces([_bars(group, side, edges, limit, place) for side in SIDES])
     figure.update_layout(
         barmode="overlay",
@@ -67,7 +69,7 @@ def _limit(groups: Sequence[LearningTimes]) -> float:
 
 
 def _share_axis(limit: float, domain: tuple[float, float]) -> dict[str, Any]:
-    step = [step for step in STEPS if limit / step >= 1][-1]
+    step = max([step for step in STEPS if limit / step >= 1.2], default=STEPS[0])
     values = [-step, 0, step]
     return axis(
         range=[-limit, limit],
@@ -115,19 +117,32 @@ def _name(group: LearningTimes, top: float, size: float) -> dict[str, Any]:
     )  # fmt: skip
 
 
-def _cut_values(group: LearningTimes, edges: np.ndarray, limit: float, place: int, size: float) -> list[dict[str, Any]]:
-    """Value and arrow beside each bar that is longer than its row."""
+def _cut_values(
+    group: LearningTimes, edges: np.ndarray, limit: float, place: int, size: float, width: float
+) -> list[dict[str, Any]]:
+    """Value and arrow beside each bar that is longer than its row, where the bars next to it are low."""
     texts = []
     for _, attribute, sign in SIDES:
         shares: np.ndarray = getattr(group, attribute)
         for at in np.flatnonzero(shares > limit * (1 + 1e-9)):
-            right = at < len(shares) / 2
             text = f"{percent(float(shares[at]))} {'↑' if sign > 0 else '↓'}"
+            bins = int(np.ceil((box_size((text,), size - 1)[0] + 8) / width * len(shares)))
+            x, anchor = _beside(shares > LOW * limit, int(at), bins, edges)
             texts.append(
                 annotation(
-                    text, float(edges[at + 1] if right else edges[at]) - 0.5, sign * limit, TEXT[group.role],
-                    size=size - 1, yref=_axis(place), xanchor="left" if right else "right", xshift=4 if right else -4,
-                    yanchor="top" if sign > 0 else "bottom",
+                    text, x, sign * limit, TEXT[group.role], size=size - 1, yref=_axis(place), xanchor=anchor,
+                    xshift=4 if anchor == "left" else -4, yanchor="top" if sign > 0 else "bottom",
                 )
             )  # fmt: skip
     return texts
+
+
+def _beside(high: np.ndarray, at: int, bins: int, edges: np.ndarray) -> tuple[float, str]:
+    """Where a text of so many bins starts, and its anchor: the nearest place without a high bar, to the right first."""
+    for start in range(at + 1, len(high) - bins + 1):
+        if not high[start : start + bins].any():
+            return float(edges[start]) - 0.5, "left"
+    for end in range(at, bins - 1, -1):
+        if not high[end - bins : end].any():
+            return float(edges[end]) - 0.5, "right"
+    return float(edges[at + 1]) - 0.5, "left"
