@@ -327,6 +327,10 @@ class RunView:
         names = self.run.classes or []
         return str(names[label]) if 0 <= label < len(names) else str(label)
 
+    def kind_of(self, example: int) -> str:
+        """The kind of noise of an example where the run has several; "" of a clean one."""
+        return next((kind for kind, members in self.kinds.items() if members[example]), "")
+
     @property
     def dataset_name(self) -> str:
         """Name of the data, or of the run where that is unknown."""

@@ -281,12 +281,12 @@ def _guide_names(guides: Sequence[Guide], frame: _Frame) -> list[dict[str, Any]]
     texts: list[dict[str, Any]] = []
     taken: list[tuple[float, float]] = []
     for label in guide_labels(guides, frame.last, frame.first, width=frame.width):
-        centre, half = float(frame.x(np.expm1(label["x"]))), box_size((label["text"],), 12)[0] / 2
+        centre, half = float(frame.x(np.expm1(label["x"]))) + label["xshift"], box_size((label["text"],), 12)[0] / 2
         shift = min(0.0, frame.width + frame.right - centre - half) + max(0.0, half - centre - frame.left)
         left, right = centre + shift - half, centre + shift + half
         if all(left > other[1] or right < other[0] for other in taken):
             taken.append((left, right))
-            texts.append({**label, "xshift": shift})
+            texts.append({**label, "xshift": label["xshift"] + shift})
     return texts
 
 

@@ -305,12 +305,15 @@ def _guide_texts(guides: Sequence[Guide], first: int, last: int, frame: _Frame) 
     texts: list[dict[str, Any]] = []
     taken: list[tuple[float, float]] = []
     for label in guide_labels(guides, last, first, width=int(width), yref="y domain"):
-        centre, half = (label["x"] - low) / (high - low) * width, box_size((label["text"],), 12)[0] / 2
+        centre, half = (
+            (label["x"] - low) / (high - low) * width + label["xshift"],
+            box_size((label["text"],), 12)[0] / 2,
+        )
         shift = min(0.0, width + room - centre - half) + max(0.0, half - centre - frame.left)
         left, right = centre + shift - half, centre + shift + half
         if all(left > other[1] or right < other[0] for other in taken):
             taken.append((left, right))
-            texts.append({**label, "xshift": shift})
+            texts.append({**label, "xshift": label["xshift"] + shift})
     return texts
 
 

@@ -105,7 +105,8 @@ def _cloud(view: RunView, window: Window, name: str, tone: str, examples: np.nda
 def _label(view: RunView, example: int) -> str:
     """Its labels, escaped for plotly."""
     given, true = (_class(view, labels, example) for labels in (view.given, view.true))
-    return escape(", ".join(f"{name} {label}" for name, label in (("given", given), ("true", true)) if label))
+    told = [f"{name} {label}" for name, label in (("given", given), ("true", true)) if label]
+    return escape(", ".join([*told, *filter(None, [view.kind_of(example)])]))
 
 
 def _class(view: RunView, labels: np.ndarray | None, example: int) -> str:

@@ -127,9 +127,11 @@ def _label(view: RunView, example: int) -> str:
     """Words of the tooltip: escaped, plotly renders a subset of HTML."""
     assert view.given is not None
     text = f"example {example:,}<br>given {escape(view.class_name(int(view.given[example])))}"
+    kind = view.kind_of(example)
+    made = f"<br>{escape(kind)}" if kind else ""
     if view.true is None or view.true[example] < 0:
-        return text
-    return f"{text}, true {escape(view.class_name(int(view.true[example])))}"
+        return text + made
+    return f"{text}, true {escape(view.class_name(int(view.true[example])))}{made}"
 
 
 def _swatches(view: RunView, blocks: list[Block]) -> tuple[Swatch, ...]:
