@@ -230,3 +230,22 @@ def test_runs_of_one_and_the_same_kind_are_compared_as_ever(small_run, make_run)
 
     assert not [row for row in groups.group_rows(runs, pair(runs), "end") if "uniform_other" in row.key]
     assert "kind" not in " ".join(plot.key for plot in curves.build(runs).plots())
+
+
+def test_titles_of_tooltips_ask_only_for_what_plotly_knows_there(view):
+    """In a unified title `%{customdata}` is a dash: it knows x alone, and page.js adds the epoch where x is a log."""
+    for name in ("learning", "kinds", "when", "loss", "finding", "inspection"):
+        title = figure(view.run, name).layout.xaxis.unifiedhovertitle.text or ""
+        assert "customdata" not in title, name
+    assert figure(view.run, "when").layout.xaxis.unifiedhovertitle.text == "epoch %{x}"
+
+
+def test_replaced_inputs_are_hard_but_clean_never_wrong(write_mixed, tmp_path):
+    kinds = np.where(np.arange(N) < 8, "gaussian", np.where(np.arange(N) < 16, "random_pixels", ""))
+    view = RunView(write_mixed(tmp_path / "run", wrong=np.zeros(N, dtype=bool), kinds=kinds, rates=None))
+
+    page = render(view.run).split("<script")[0]
+    assert "Suspicious but clean" in page
+    assert "hard, not replaced" in page
+    assert "Suspicious but right" not in page
+    assert "of them as labelled" not in page

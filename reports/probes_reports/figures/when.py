@@ -16,7 +16,16 @@ from probes_reports.figures.groups import FILL, TEXT, Role
 from probes_reports.palette import LIGHT
 from probes_reports.wording import percent
 
-__all__ = ["STEPS", "LearningTimes", "any_cut", "cut_share", "epoch_ticks", "epochs_named", "learning_times"]
+__all__ = [
+    "STEPS",
+    "LearningTimes",
+    "any_cut",
+    "cut_share",
+    "epoch_ticks",
+    "epochs_named",
+    "hover_text",
+    "learning_times",
+]
 
 HALF_WIDTH = 506  # px, half the column of a wide screen
 HEIGHT = 392
@@ -169,7 +178,7 @@ def _bars(
         width=np.diff(edges) * 0.9,
         marker={"color": FILL[group.role], "line": {"width": 0}},
         name=f"{group.label}, {title}",
-        hovertemplate="%{text}",
+        hovertemplate=hover_text(edges),
         yaxis=axis_name,
         meta={
             **csv(from_epoch="meta.first", to_epoch="meta.last", share="meta.shares"),
@@ -178,6 +187,11 @@ def _bars(
             "shares": shares.tolist(),
         },
     )
+
+
+def hover_text(edges: np.ndarray) -> str:
+    """The share; with its epochs where a bar stands for several."""
+    return "%{text}" if edges[1] - edges[0] == 1 else "%{text} in epochs %{customdata}"
 
 
 def epochs_named(low: int, end: int) -> str:
@@ -215,7 +229,7 @@ def epoch_ticks(edges: np.ndarray, width: float, anchor: str = "y2") -> dict[str
         showgrid=False,
         anchor=anchor,
         title="epoch",
-        unifiedhovertitle={"text": "epoch %{customdata}" if single else "epochs %{customdata}"},
+        unifiedhovertitle={"text": "epoch %{x}" if single else "around epoch %{x:.0f}"},
     )
 
 

@@ -12,7 +12,15 @@ import plotly.graph_objects as go
 from probes_reports.figures.base import NARROW_WIDTH, annotation, axis, blank_figure, csv, escape
 from probes_reports.figures.direct_labels import box_size
 from probes_reports.figures.groups import FILL, TEXT
-from probes_reports.figures.when import HALF_WIDTH, STEPS, LearningTimes, cut_share, epoch_ticks, epochs_named
+from probes_reports.figures.when import (
+    HALF_WIDTH,
+    STEPS,
+    LearningTimes,
+    cut_share,
+    epoch_ticks,
+    epochs_named,
+    hover_text,
+)
 from probes_reports.palette import LIGHT, fade
 from probes_reports.wording import percent
 
@@ -95,7 +103,7 @@ def _bars(group: LearningTimes, side: tuple[str, str, int], edges: np.ndarray, l
         width=np.diff(edges) * 0.9,
         marker={"color": FILL[group.role] if sign > 0 else fade(FILL[group.role], PALE), "line": {"width": 0}},
         name=f"{escape(group.label)}, {title}",
-        hovertemplate="%{text}",
+        hovertemplate=hover_text(edges),
         yaxis=_axis(place),
         meta={
             **csv(from_epoch="meta.first", to_epoch="meta.last", share="meta.shares"),
