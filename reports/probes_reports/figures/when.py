@@ -261,14 +261,13 @@ def _texts(groups: Sequence[LearningTimes], panel: _Panel, size: float) -> tuple
         texts.append(
             annotation(
                 text,
-                1,
+                box[2] / panel.width,  # at every width the same share of it, so that it stays clear of the bars
                 (box[1] + box[3]) / 2 / panel.height * (panel.scale.up + panel.scale.down) - panel.scale.down,
                 colour,
                 size=size,
                 xref="paper",
                 yref=panel.axis,
                 xanchor="right",
-                xshift=box[2] - panel.width,
             )
         )
     return texts, True
