@@ -202,6 +202,18 @@ def test_change_per_group_has_a_row_a_kind_and_says_which_run_has_it(two):
     assert "Noise of one run or some of them only: pair in B; random_pixels in A; gaussian in A." in caption
 
 
+def test_a_kind_without_a_common_example_is_named(write_mixed, tmp_path):
+    kinds = np.roll(np.array(["uniform_all"] * 8 + ["gaussian"] * 6 + [""] * 26), 20)
+    wrong = kinds == "uniform_all"
+    runs = [write_mixed(tmp_path / "a"), write_mixed(tmp_path / "b", wrong=wrong, kinds=kinds, rates=None)]
+    for run in runs:
+        _name_the_data(run.path)
+    runs = read_runs([run.path for run in runs])
+
+    caption = plain_text(groups.build(runs, pair(runs)).caption)
+    assert caption.endswith("because no shared example has it in every run that does: uniform_all and gaussian.")
+
+
 def test_kinds_of_unpaired_runs_stand_side_by_side(two):
     from probes_reports.comparison.pairing import Pairing
 

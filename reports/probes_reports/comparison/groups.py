@@ -379,7 +379,7 @@ def _caption(runs: Sequence[Compared], pairing: Pairing, moments: Mapping[str, S
         if pairing.size
         else f"Each run’s own examples: single ones cannot be paired, because {pairing.reason}."
     )
-    return prose(f"{what} Changes are in percentage points. {change}{absent}{kinds_alone(runs)}")
+    return prose(f"{what} Changes are in percentage points. {change}{absent}{kinds_alone(runs, pairing.positions)}")
 
 
 def _how_to_read(pairing: Pairing) -> tuple[Prose, ...]:

@@ -54,14 +54,20 @@ def shared_kinds(runs: Sequence[Compared], positions: Sequence[np.ndarray]) -> l
     return found
 
 
-def kinds_alone(runs: Sequence[Compared]) -> str:
-    """Which kinds some runs have and others have not, with a space in front; "" where all have the same."""
+def kinds_alone(runs: Sequence[Compared], positions: Sequence[np.ndarray]) -> str:
+    """Which kinds some runs have and others have not, and which have no row; "" where there is nothing to say."""
     told = []
     for kind in all_kinds(runs):
         having = [run.letter for run in runs if kind in run.examples.kinds]
         if len(having) < len(runs):
             told.append(f"{kind} in {joined(having)}")
-    return f" Noise of one run or some of them only: {'; '.join(told)}." if told else ""
+    alone = f" Noise of one run or some of them only: {'; '.join(told)}." if told else ""
+    if not positions:
+        return alone
+    rows = {held.kind for held in shared_kinds(runs, positions)}
+    without = joined([kind for kind in all_kinds(runs) if kind not in rows])
+    why = "Without a row, because no shared example has it in every run that does"
+    return f"{alone} {why}: {without}." if without else alone
 
 
 def _where(runs: Sequence[Compared], having: Sequence[int]) -> str:
