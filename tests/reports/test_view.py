@@ -65,5 +65,5 @@ def test_a_net_that_has_not_learned_is_said_beside_the_estimate(make_run):
 def test_the_estimate_of_a_short_run_is_not_to_be_trusted(make_run):
     short, long = render(make_run(epochs=2)), render(make_run(epochs=12))
 
-    assert "Not to be trusted this early: the network was still learning at the end." in short
+    assert "Not to be trusted: the network was still learning at the end." in short
     assert "Not to be trusted" not in long

@@ -84,7 +84,7 @@ def _values(run: Compared) -> tuple[Prose, ...]:
 
 def _doubt(run: Compared) -> str:
     known = run.summary["estimated_noise_rate"] is not None
-    return " too early to trust" if known and run.unlearned else ""
+    return " not to be trusted" if known and run.unlearned else ""
 
 
 def learned(run: Compared) -> Prose:

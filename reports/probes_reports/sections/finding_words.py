@@ -92,7 +92,7 @@ def _perhaps(view: RunView, flags: Flags) -> tuple[Clause, ...]:
         estimate += f", the {_examples(flags.above)} above a mean loss of {number(cutoff)}"
     counts = (
         " That is the mean noise probability: a mixture of two groups finds two even where nothing is wrong."
-        + (f" Not to be trusted this early: {view.unlearned}." if view.unlearned else "")
+        + (f" Not to be trusted: {view.unlearned}." if view.unlearned else "")
         if view.key.peak is None
         else f" That counts what the network did not answer as labelled at epoch {count(view.key.peak)}, the best on "
         f"validation, its own errors included{': ' + view.unlearned if view.unlearned else ''}."
@@ -261,7 +261,7 @@ def _estimate(view: RunView) -> str:
     if rate is None:
         return "No noise rate could be estimated. "
     known = "" if truth is None else f" (truth: {percent(truth)})"
-    doubt = f"Not to be trusted this early: {view.unlearned}. " if view.unlearned else ""
+    doubt = f"Not to be trusted: {view.unlearned}. " if view.unlearned else ""
     if view.key.peak is None:
         return f"Estimated noise rate: {percent(rate)}{known}, the mean noise probability. {doubt}"
     return (
