@@ -15,6 +15,8 @@ from probes_cli.runs import chosen_run
 if TYPE_CHECKING:
     import pandas as pd
 
+    from probes.runs.run import Run
+
 __all__ = ["command"]
 
 MOST_CLASSES = 20
@@ -35,18 +37,36 @@ def command(run: Path | None, as_json: bool) -> None:
     runs/ if left out.
     """
     from probes import flags_by_class, open_run
+    from probes.runs.kinds import detection_by_kind, kinds_of
 
     opened = open_run(chosen_run(run))
     summary = opened.summary()
     if as_json:
         echo_json(summary)
         return
-    rows = [("run", str(opened.path)), *_rows(summary)]
+    rows = [("run", str(opened.path)), *_rows(summary, _doubt(opened, summary))]
     flags = flags_by_class(opened, summary=summary)
-    click.echo("\n\n".join([columns(rows), *_detection_table(summary["detection"]), *_flags_table(flags)]))
+    tables = [
+        *_kinds_table(kinds_of(opened)),
+        *_detection_table(summary, detection_by_kind(opened)),
+        *_flags_table(flags),
+    ]
+    click.echo("\n\n".join([columns(rows), *tables]))
 
 
-def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _doubt(run: Run, summary: Mapping[str, Any]) -> str:
+    """Why the estimated noise rate is not to be trusted, with a comma in front; "" where nothing speaks against it."""
+    from probes.runs.noise_rate import unlearned
+
+    if summary["estimated_noise_rate"] is None:
+        return ""
+    rows = run.epochs[run.epochs["group"] == "validation"].dropna(subset=["accuracy"])
+    epochs, shares = rows["epoch"].to_numpy(), rows["accuracy"].to_numpy(dtype=float)
+    why = unlearned(epochs, shares, summary["peak_test_epoch"], run.num_epochs, len(run.classes or ()))
+    return f", not to be trusted: {why}" if why else ""
+
+
+def _rows(summary: Mapping[str, Any], doubt: str = "") -> list[tuple[str, str]]:
     """Name and value of everything but detection, in words."""
     noise = "unknown" if summary["num_noisy"] is None else f"{summary['num_noisy']:,} ({percent(summary['base_rate'])})"
     peak = summary["peak_test_epoch"]
@@ -67,20 +87,59 @@ def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         ),
         ("test accuracy at best validation", _at(summary["peak_test_accuracy"], peak)),
         ("test accuracy in the end", percent(summary["final_test_accuracy"])),
-        ("estimated noise rate", percent(summary["estimated_noise_rate"])),
+        ("estimated noise rate", percent(summary["estimated_noise_rate"]) + doubt),
         ("suggested cut-off of mean loss", decimal(summary["suggested_cutoff"])),
         ("visits not finite", _known(summary["nonfinite_visits"])),
     ]
 
 
-def _detection_table(detection: Mapping[str, Mapping[str, float | None]]) -> list[str]:
+def _kinds_table(kinds: pd.DataFrame) -> list[str]:
+    """Every kind of noise by itself; nothing where there are not several to tell apart."""
+    if len(kinds) < 2:
+        return []
+    rows = [
+        (
+            visible(str(name)),
+            f"{row['drawn']:,}",
+            f"{row['wrong']:,}",
+            f"{row['replaced']:,}",
+            *(_epoch(row[column]) for column in ("half_memorized_epoch", "memorized_epoch")),
+            percent(None if is_missing(row["final_accuracy"]) else row["final_accuracy"]),
+            "-" if is_missing(row["true_label_peak"]) else _at(row["true_label_peak"], row["true_label_peak_epoch"]),
+        )
+        for name, row in kinds.iterrows()
+    ]
+    header = (
+        *("kind of noise, as given", "drawn", "wrong labels", "replaced inputs"),
+        *("50 % by epoch", "90 % by epoch", "in the end", "as true, at most"),
+    )
+    return [columns(rows, header=header, right=range(1, len(header)))]
+
+
+def _epoch(value: int | None) -> str:
+    return "-" if is_missing(value) else f"{value:,}"
+
+
+def _detection_table(summary: Mapping[str, Any], by_kind: pd.DataFrame) -> list[str]:
     """How well each score finds the noisy examples, the best first; nothing where that is undefined."""
-    found = {name: value for name, value in detection.items() if value["auroc"] is not None}
+    found = {name: value for name, value in summary["detection"].items() if value["auroc"] is not None}
     if not found:
         return []
     best_first = sorted(found, key=lambda name: -(found[name]["auroc"] or 0))
-    rows = [(name, decimal(found[name]["auroc"]), decimal(found[name]["average_precision"])) for name in best_first]
-    return [columns(rows, header=("finds the noisy ones", "AUROC", "average precision"), right=(1, 2))]
+    rows = [
+        (
+            name,
+            decimal(found[name]["auroc"]),
+            decimal(found[name]["average_precision"]),
+            *(decimal(None if is_missing(value) else value) for value in by_kind.loc[name]),
+        )
+        for name in best_first
+    ]
+    header = (
+        *("finds the noisy ones", "AUROC", "average precision"),
+        *(f"AUROC of {visible(str(kind))}" for kind in by_kind.columns),
+    )
+    return [columns(rows, header=header, right=range(1, len(header)))]
 
 
 def _flags_table(flags: pd.DataFrame) -> list[str]:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from probes.runs.noise_rate import unlearned
 from probes_reports.figures.epoch_axis import Guide
+from probes_reports.kinds import noisy_by_kind
 from probes_reports.palette import LIGHT
 from probes_reports.thumbnails import Ink, ink_of, inverted
 from probes_reports.wording import LABELS, MIXED, REPLACED_INPUTS, Facts, Verdict, Words, verdict
@@ -22,9 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KeyEpochs", "RunView"]
 
-INPUT_KINDS = ("shuffled_pixels", "random_pixels", "gaussian")
 MOST_POINTS = 1500  # of a line over the epochs
-NEAR_CHANCE = 0.1  # of the way from the accuracy of guessing to 1
 CACHE_VALUES = 60_000_000  # values held by the cache of epochs: 240 MB, all of 200,000 examples x 30 epochs
 
 
@@ -124,6 +124,11 @@ class RunView:
         return self.run.clean
 
     @cached_property
+    def kinds(self) -> dict[str, np.ndarray]:
+        """Kind of noise -> its noisy examples, bool (N,); empty where there are not several kinds."""
+        return noisy_by_kind(self.examples, self.noisy)
+
+    @cached_property
     def differs(self) -> np.ndarray | None:
         """bool, (N,): the given label is not the true one; None: truth unknown."""
         if self.given is None or self.true is None:
@@ -211,15 +216,9 @@ class RunView:
 
     @cached_property
     def unlearned(self) -> str:
-        """That what is not answered as labelled may be the network's own errors, by its validation accuracy; or ""."""
+        """Why what is not answered as labelled may be the network's own errors rather than wrong labels; or ""."""
         epochs, shares = self.curve("validation")
-        trained = shares[epochs > 0]
-        if not len(trained):
-            return ""
-        chance = 1 / max(len(self.run.classes or ()), 1)
-        if chance < 1 and trained.max() < chance + NEAR_CHANCE * (1 - chance):
-            return "the network has hardly learned anything yet"
-        return "the network was still learning at the end" if self.key.peak == self.last_epoch else ""
+        return unlearned(epochs, shares, self.key.peak, self.last_epoch, len(self.run.classes or ()))
 
     # epochs ------------------------------------------------------------------------------------------------------
 
@@ -328,6 +327,10 @@ class RunView:
         names = self.run.classes or []
         return str(names[label]) if 0 <= label < len(names) else str(label)
 
+    def kind_of(self, example: int) -> str:
+        """The kind of noise of an example where the run has several; "" of a clean one."""
+        return next((kind for kind, members in self.kinds.items() if members[example]), "")
+
     @property
     def dataset_name(self) -> str:
         """Name of the data, or of the run where that is unknown."""
@@ -355,7 +358,9 @@ class RunView:
         random = np.random.default_rng(seed)
         groups = [np.arange(self.num_examples)]
         if self.noisy is not None:
-            groups = [members for members in (np.flatnonzero(self.noisy), np.flatnonzero(~self.noisy)) if len(members)]
+            rest = self.noisy & ~np.any([np.zeros_like(self.noisy), *self.kinds.values()], axis=0)
+            parts = [*self.kinds.values(), rest, ~self.noisy]
+            groups = [members for members in map(np.flatnonzero, parts) if len(members)]
         shares = [round(size * len(members) / self.num_examples) for members in groups]
         drawn = [random.choice(m, max(1, min(k, len(m))), replace=False) for m, k in zip(groups, shares, strict=True)]
         return np.sort(np.concatenate(drawn))

@@ -92,3 +92,19 @@ def test_a_run_of_a_newer_format_is_refused_by_its_version(refused, tmp_path):
     (tmp_path / "run.json").write_text('{"format_version": 99}')
 
     assert "format version 99" in refused("summary", tmp_path)
+
+
+def test_text_tells_kinds_of_noise_apart(probe, tmp_path):
+    kinds = ("--corrupt", "uniform_all=0.2", "--corrupt", "gaussian=0.1")
+    probe("train", *kinds, "--epochs", "2", "--width", "16", "--probe", "none", "--out", tmp_path / "run", "--quiet")
+
+    text = probe("summary", tmp_path / "run").stdout
+    row = re.search(r"^gaussian +140 +0 +140 .* -$", text, re.M)
+    assert row, text  # no wrong label: no share answered with the true one
+    assert re.search(r"^uniform_all +280 +\d+ +0 ", text, re.M)
+    assert "AUROC of uniform_all  AUROC of gaussian" in text
+    assert re.search(r"^estimated noise rate +[\d.]+ %, not to be trusted: the network ", text, re.M)
+
+
+def test_one_kind_is_not_told_apart(probe, small_run):
+    assert "kind of noise" not in probe("summary").stdout

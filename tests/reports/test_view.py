@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from probes_reports.page import render
 from probes_reports.view import RunView
 from probes_reports.wording import plain_text
 
@@ -59,3 +60,10 @@ def test_a_net_that_has_not_learned_is_said_beside_the_estimate(make_run):
     assert short.unlearned == "the network was still learning at the end"
     assert guessing.unlearned == "the network has hardly learned anything yet"
     assert "still learning at the end" in plain_text(short.verdict.sentence)
+
+
+def test_the_estimate_of_a_short_run_is_not_to_be_trusted(make_run):
+    short, long = render(make_run(epochs=2)), render(make_run(epochs=12))
+
+    assert "Not to be trusted: the network was still learning at the end." in short
+    assert "Not to be trusted" not in long

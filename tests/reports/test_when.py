@@ -181,7 +181,7 @@ def test_names_do_not_stand_on_bars(narrow):
         names = [note for note in figure.layout.annotations if note.text.startswith(("clean", "wrong"))]
         assert len(names) == 4
         for note in names:
-            right = width + note.xshift
+            right = width * note.x
             left = right - len(note.text) * 6.4
             series = next(
                 trace

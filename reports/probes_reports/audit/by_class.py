@@ -66,7 +66,8 @@ def _answer(view: AuditView, most: dict[str, Any]) -> Any:
         )
     several = sum(row["flagged"] > 0 for row in view.by_class)
     return prose(
-        f"Flags are in {part_of(several, len(view.by_class))} classes. ", muted(f"The most are in {name}: {part}.")
+        f"Flags are in {part_of(several, len(view.by_class))} classes. ",
+        muted(f"The most, {part}, are of examples given {name}."),
     )
 
 

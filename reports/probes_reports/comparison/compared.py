@@ -13,6 +13,7 @@ import numpy as np
 
 from probes.errors import ConfigError, ProbeError, ProbeWarning, RunNotFoundError
 from probes.runs.run import open_run
+from probes_reports.kinds import noisy_by_kind
 from probes_reports.view import RunView
 from probes_reports.wording import Words
 
@@ -57,6 +58,7 @@ class Examples:
         ids: str; None where they have none.
         given, true: int64, -1 where unknown.
         noisy, clean: bool; None where no truth is known.
+        kinds: kind of noise -> its noisy examples, bool.
         mean_loss: float64, NaN where never visited.
     """
 
@@ -65,6 +67,7 @@ class Examples:
     true: np.ndarray
     noisy: np.ndarray | None
     clean: np.ndarray | None
+    kinds: Mapping[str, np.ndarray]
     mean_loss: np.ndarray
 
 
@@ -84,7 +87,9 @@ class Compared:
         classes: names, None where unknown.
         words: what its noisy examples are called.
         finished: False where it is going on, was interrupted or failed.
+        unlearned: why the estimated noise rate is not to be trusted, "" where nothing speaks against it.
         curves: of `CURVES`, those that are known.
+        kinds: kind of noise -> share of its noisy examples answered as labelled.
         sizes: number of examples of "test" and "validation", where known.
         examples: its training examples.
         best: at the best validation accuracy; None where that is unknown.
@@ -102,7 +107,9 @@ class Compared:
     classes: tuple[str, ...] | None
     words: Words
     finished: bool
+    unlearned: str
     curves: Mapping[str, Line]
+    kinds: Mapping[str, Line]
     sizes: Mapping[str, int]
     examples: Examples
     best: Moment | None
@@ -175,6 +182,7 @@ def _compared(view: RunView) -> Compared:
     held = view.examples
     known_ids = "id" in held and bool(held["id"].notna().all())
     curves = {name: view.drawn_curve(*source) for name, source in CURVES.items()}
+    kinds = noisy_by_kind(view.examples, view.noisy, least=1)
     return Compared(
         letter="",
         name="",
@@ -187,7 +195,9 @@ def _compared(view: RunView) -> Compared:
         classes=None if run.classes is None else tuple(run.classes),
         words=view.words,
         finished=view.finished,
+        unlearned=view.unlearned,
         curves={name: line for name, line in curves.items() if len(line[0])},
+        kinds=_kind_curves(view, kinds),
         sizes=_sizes(view),
         examples=Examples(
             ids=held["id"].astype(str).to_numpy(dtype=object) if known_ids else None,
@@ -195,11 +205,31 @@ def _compared(view: RunView) -> Compared:
             true=true,
             noisy=view.noisy,
             clean=view.clean,
+            kinds=kinds,
             mean_loss=view.scores["mean_loss"].to_numpy(dtype=np.float64),
         ),
         best=_moment(view, view.key.peak),
         end=_moment(view, view.last_epoch or None),
     )
+
+
+def _kind_curves(view: RunView, kinds: Mapping[str, np.ndarray]) -> dict[str, Line]:
+    """Epochs and shares answered as labelled of each kind, thinned as every curve is."""
+    if not kinds:
+        return {}
+    epochs = view.drawn_curve("train/noisy")[0].tolist()
+    found: dict[str, dict[int, float]] = {kind: {} for kind in kinds}
+    for epoch in epochs:
+        correct = view.epoch(epoch)["correct"]
+        for kind, members in kinds.items():
+            known = members & (correct >= 0)
+            if known.any():
+                found[kind][epoch] = float(correct[known].mean())
+    return {
+        kind: (np.array(list(held), dtype=np.int64), np.array(list(held.values()), dtype=np.float64))
+        for kind, held in found.items()
+        if held
+    }
 
 
 def _moment(view: RunView, epoch: int | None) -> Moment | None:

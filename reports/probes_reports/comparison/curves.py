@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from probes_reports.comparison.change import points
-from probes_reports.comparison.compared import Compared
+from probes_reports.comparison.compared import Compared, Line
+from probes_reports.comparison.kinds import all_kinds
 from probes_reports.figures.compared_curves import Role, RunLine, compared_curves
 from probes_reports.sections.section import Absent, Block, Caption, Columns, Heading, Part, Plot, Section
 from probes_reports.wording import LABELS, Prose, count, muted, percent, prose
@@ -21,9 +22,15 @@ def build(runs: Sequence[Compared]) -> Section | Absent:
     roles = [role for role in _roles(runs) if any(role in run.curves for run in runs)]
     if not roles:
         return Absent("curves", TITLE, QUESTION, prose("No run has a curve to draw yet."))
+    kinds = all_kinds(runs)
     held = [run.curves[role][0] for run in runs for role in roles if role in run.curves]
     first, last = min(int(epochs[0]) for epochs in held), max(int(epochs[-1]) for epochs in held)
-    panels = [_panel(runs, role, first, last) for role in roles]
+    panels = [
+        _panel(runs, role, *_title(role, runs), [run.curves.get(role) for run in runs], first, last) for role in roles
+    ]
+    for kind, role in kinds.items():
+        lines = [run.kinds.get(kind) for run in runs]
+        panels.append(_panel(runs, role, kind, " answered as labelled", lines, first, last, key=f"kind-{kind}"))
     rows = [Columns(tuple(panels[at : at + 2])) for at in range(0, len(panels), 2)]
     return Section(
         key="curves",
@@ -53,12 +60,26 @@ def _roles(runs: Sequence[Compared]) -> list[Role]:
     return [*roles, "all"] if any(run.examples.noisy is None for run in runs) else roles
 
 
-def _panel(runs: Sequence[Compared], role: Role, first: int, last: int) -> tuple[Part, ...]:
-    lines = [RunLine(at, run.letter, run.name, *run.curves[role]) for at, run in enumerate(runs) if role in run.curves]
-    missing = [run.letter for run in runs if role not in run.curves]
-    title, rest = _title(role, runs)
+def _panel(
+    runs: Sequence[Compared],
+    role: Role,
+    title: str,
+    rest: str,
+    curves: Sequence[Line | None],
+    first: int,
+    last: int,
+    *,
+    key: str = "",
+) -> tuple[Part, ...]:
+    """One quantity; `curves` holds that of each run, None where it has none."""
+    lines = [
+        RunLine(at, run.letter, run.name, *curve)
+        for at, (run, curve) in enumerate(zip(runs, curves, strict=True))
+        if curve is not None
+    ]
+    missing = [run.letter for run, curve in zip(runs, curves, strict=True) if curve is None]
     plot = Plot(
-        key=f"curves-{role}",
+        key=f"curves-{key or role}",
         wide=compared_curves(lines, role, first=first, last=last),
         narrow=compared_curves(lines, role, first=first, last=last, narrow=True),
         alt=f"{title}{rest} over the epochs, a line for each run.",
@@ -70,6 +91,7 @@ def _panel(runs: Sequence[Compared], role: Role, first: int, last: int) -> tuple
 
 
 def _title(role: Role, runs: Sequence[Compared]) -> tuple[str, str]:
+    """Of a panel: what it shows, and the rest."""
     noisy = runs[0].words.noisy.capitalize() if all(run.words is runs[0].words for run in runs) else "Noisy examples"
     return {
         "test": ("Test accuracy", " on new examples"),
@@ -98,6 +120,9 @@ def _answer(runs: Sequence[Compared]) -> Prose:
     letter, peak, _, epoch = max(known, key=lambda entry: entry[1])
     lost = "; ".join(f"{points(final - best)} in {name}" for name, best, final, _ in known)
     tied = len([entry for entry in known if entry[1] == peak]) > 1
+    if tied and len(known) == 2:
+        both = f"At the best validation accuracy of each, both runs reached {percent(peak)} on the test set."
+        return prose(both, muted(f" From there to the end, in points: {lost}."))
     first = f"At its best validation accuracy {letter} reached {percent(peak)} on the test set"
     more = (
         ", another run as much" if tied else ", the most of these runs" if len(known) > 2 else ", more than the other"

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from probes_reports.comparison.compared import Compared
+from probes_reports.comparison.kinds import SharedKind, shared_kinds
 from probes_reports.comparison.pairing import Pairing
 from probes_reports.figures.compared_curves import Role
 from probes_reports.figures.compared_losses import LossCloud, compared_losses
@@ -246,12 +247,18 @@ def _groups(pair: Pair) -> list[tuple[Role, str, np.ndarray]]:
     ]
 
 
+def _kinds(pair: Pair) -> list[SharedKind]:
+    return shared_kinds((pair.first, pair.second), pair.places)
+
+
 def _learned_table(pair: Pair) -> Table:
     """Four counts for each group."""
     known = (pair.end[0] >= 0) & (pair.end[1] >= 0)
     first, second = pair.first.letter, pair.second.letter
     rows = []
-    for _, label, members in reversed(_groups(pair)):
+    groups = [(label, members) for _, label, members in reversed(_groups(pair))]
+    groups += [(f"{held.kind} {held.where}", held.members) for held in _kinds(pair)]
+    for label, members in groups:
         held = known & members
         if held.any():
             sizes = [

@@ -9,6 +9,7 @@ import numpy as np
 
 from probes_reports.comparison.change import Change, paired_change, points, unpaired_change
 from probes_reports.comparison.compared import Compared, Moment
+from probes_reports.comparison.kinds import all_kinds, kinds_alone, shared_kinds
 from probes_reports.comparison.pairing import Pairing
 from probes_reports.figures.compared_curves import Role
 from probes_reports.figures.compared_groups import GroupShares, compared_groups
@@ -29,6 +30,7 @@ from probes_reports.wording import LABELS, Clause, Prose, clean, count, muted, n
 __all__ = ["GroupRow", "build", "group_rows"]
 
 QUESTION, TITLE = "What changed for whom?", "Change per group"
+TONES = {"clean": clean, "noisy": noisy, "true": true}
 MOMENTS = {"best": "At the best validation accuracy", "end": "In the end"}
 
 
@@ -112,6 +114,7 @@ def group_rows(runs: Sequence[Compared], pairing: Pairing, moment: str) -> list[
         rows += [_paired(group, at, pairing) for group in _shared_groups(runs, pairing)]
     else:
         rows += [_whole(runs, at, role) for role in _whole_roles(runs)]
+        rows += [_whole_kind(runs, at, kind, role) for kind, role in all_kinds(runs).items()]
     return [row for row in rows if sum(share is not None for share in row.shares) > 1]
 
 
@@ -139,6 +142,19 @@ def _whole(runs: Sequence[Compared], at: Sequence[Moment | None], role: Role) ->
     sizes = tuple(_size(run, role) for run in runs)
     shares = tuple(None if moment is None else moment.shares.get(role) for moment in at)
     return GroupRow(role, role, labels[role], sizes, shares, _unpaired_changes(shares, sizes), paired=False)
+
+
+def _whole_kind(runs: Sequence[Compared], at: Sequence[Moment | None], kind: str, role: Role) -> GroupRow:
+    """A kind of each run's own."""
+    members = [run.examples.kinds.get(kind) for run in runs]
+    answers = [
+        None if moment is None or held is None else moment.as_given[held & (moment.as_given >= 0)]
+        for moment, held in zip(at, members, strict=True)
+    ]
+    shares = tuple(float(held.mean()) if held is not None and len(held) else None for held in answers)
+    sizes = tuple(None if held is None else int(held.sum()) for held in members)
+    changes = _unpaired_changes(shares, sizes)
+    return GroupRow(kind, role, (kind, "as labelled"), sizes, shares, changes, paired=False)
 
 
 def _size(run: Compared, role: Role) -> int | None:
@@ -176,6 +192,16 @@ def _shared_groups(runs: Sequence[Compared], pairing: Pairing) -> list[_Group]:
                 )
                 for at in (0, 1)
             ]
+        groups += [
+            _Group(
+                f"{held.kind} {held.where}",
+                held.role,
+                (f"{held.kind} {held.where}", "as labelled"),
+                held.members,
+                "as_given",
+            )
+            for held in shared_kinds(runs, pairing.positions)
+        ]
     else:
         groups.append(_Group("all", "all", ("training examples", "as labelled"), everyone, "as_given"))
     return [group for group in groups if group.members.any()]
@@ -288,7 +314,7 @@ def _row(row: GroupRow, *, two: bool) -> tuple[Cell, ...]:
 
 def _label(row: GroupRow) -> Prose:
     first, *rest = row.label
-    tone = {"clean": clean, "noisy": noisy, "true": true}.get(row.role, strong)
+    tone = TONES.get(row.role, strong)
     return prose(tone(first), muted(f", {' '.join(rest)}" if rest else ""))
 
 
@@ -353,7 +379,7 @@ def _caption(runs: Sequence[Compared], pairing: Pairing, moments: Mapping[str, S
         if pairing.size
         else f"Each run’s own examples: single ones cannot be paired, because {pairing.reason}."
     )
-    return prose(f"{what} Changes are in percentage points. {change}{absent}")
+    return prose(f"{what} Changes are in percentage points. {change}{absent}{kinds_alone(runs, pairing.positions)}")
 
 
 def _how_to_read(pairing: Pairing) -> tuple[Prose, ...]:

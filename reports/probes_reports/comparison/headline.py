@@ -71,7 +71,7 @@ def _values(run: Compared) -> tuple[Prose, ...]:
         prose(count(run.num_examples)),
         prose(count(run.last), muted(status)),
         prose("unknown") if wrong is None else prose(count(wrong), muted(f" {_share(summary['base_rate'])}")),
-        prose(_share(summary["estimated_noise_rate"])),
+        prose(_share(summary["estimated_noise_rate"]), muted(_doubt(run))),
         learned(run),
         memorized(run),
         _at(summary["noisy_true_label_peak"], true_peak, "none" if wrong == 0 else "unknown"),
@@ -80,6 +80,11 @@ def _values(run: Compared) -> tuple[Prose, ...]:
         prose(_none_or_auroc(found, run)),
         prose(_duration((run.meta.get("timings") or {}).get("training_s"))),
     )
+
+
+def _doubt(run: Compared) -> str:
+    known = run.summary["estimated_noise_rate"] is not None
+    return " not to be trusted" if known and run.unlearned else ""
 
 
 def learned(run: Compared) -> Prose:

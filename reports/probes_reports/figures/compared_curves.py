@@ -12,21 +12,23 @@ import plotly.graph_objects as go
 from probes_reports.figures.base import NARROW_WIDTH, annotation, blank_figure, csv, escape, percent_axis
 from probes_reports.figures.direct_labels import spread
 from probes_reports.figures.epoch_axis import epoch_axis, place
+from probes_reports.figures.groups import FILL, KIND_ROLES, KindRole
 from probes_reports.palette import LIGHT
 from probes_reports.wording import percent
 
 __all__ = ["COLOURS", "DASHES", "TEXTS", "RunLine", "compared_curves"]
 
-Role = Literal["test", "validation", "clean", "noisy", "true", "all"]
-COLOURS = {
+Role = Literal["test", "validation", "clean", "noisy", "true", "all", KindRole]
+COLOURS: dict[Role, str] = {
     "test": LIGHT.ink,
     "validation": LIGHT.ink,
     "clean": LIGHT.clean,
     "noisy": LIGHT.noisy,
     "true": LIGHT.true,
     "all": LIGHT.ink_2,
+    **{role: FILL[role] for role in KIND_ROLES},
 }
-TEXTS = {**COLOURS, "clean": LIGHT.clean_text, "noisy": LIGHT.noisy_text, "true": LIGHT.true_text}
+TEXTS: dict[Role, str] = {**COLOURS, "clean": LIGHT.clean_text, "noisy": LIGHT.noisy_text, "true": LIGHT.true_text}
 DASHES = (
     "solid",
     "6px,4px",

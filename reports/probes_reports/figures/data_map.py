@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from probes_reports.figures.base import annotation, axis, blank_figure, csv
 from probes_reports.figures.callouts import Box, Slot, free_spot, place_callouts
 from probes_reports.figures.direct_labels import box_size
+from probes_reports.figures.groups import FILL, SYMBOL, TEXT
 from probes_reports.palette import LIGHT, fade
 
 __all__ = ["HALF", "Callout", "Cloud", "data_map"]
@@ -20,8 +21,8 @@ HALF = 0.5  # confidence that parts easy from hard
 X_RANGE = (-0.012, 0.512)  # variability: half of the way between 0 and 1 is the most there is
 Y_RANGE = (-0.09, 1.09)
 TESTED = 2000  # points that places are tried against
-LINES = {"clean": LIGHT.clean, "noisy": LIGHT.noisy, "ink_3": LIGHT.ink_3}
-TEXTS = {"clean": LIGHT.clean_text, "noisy": LIGHT.noisy_text, "ink_3": LIGHT.ink_2}
+LINES: dict[str, str] = {**dict(FILL.items()), "ink_3": LIGHT.ink_3}
+TEXTS: dict[str, str] = {**dict(TEXT.items()), "ink_3": LIGHT.ink_2}
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Cloud:
 
     Attributes:
         name: stands beside it, escaped.
-        tone: "clean", "noisy" or "ink_3"; noisy ones are diamonds.
+        tone: "clean", "noisy", that of a kind, or "ink_3"; all but clean ones have a marker of their own.
         examples: int, (n,); indices.
         confidence, variability: float, (n,).
         labels: n texts for the tooltip, escaped.
@@ -143,8 +144,8 @@ def _points(cloud: Cloud) -> go.Scatter:
         mode="markers",
         marker={
             "color": fade(colour, 0.5),
-            "size": 7 if cloud.tone == "noisy" else 6,
-            "symbol": "diamond" if cloud.tone == "noisy" else "circle",
+            "size": 7 if cloud.tone in SYMBOL else 6,
+            "symbol": SYMBOL.get(cloud.tone, "circle"),
             "line": {"width": 0},
         },
         hovertemplate="example %{customdata:,}<br>%{text}<br>confidence %{y:.2f}, variability %{x:.2f}<extra></extra>",
@@ -160,8 +161,8 @@ def _marked(callout: Callout) -> go.Scatter:
         mode="markers",
         marker={
             "color": LINES[callout.tone],
-            "size": 10 if callout.tone == "noisy" else 9,
-            "symbol": "diamond" if callout.tone == "noisy" else "circle",
+            "size": 10 if callout.tone in SYMBOL else 9,
+            "symbol": SYMBOL.get(callout.tone, "circle"),
             "line": {"width": 1.5, "color": LIGHT.page},
         },
         hoverinfo="skip",
@@ -222,8 +223,8 @@ def _regions(frame: _Frame, threshold: float) -> list[dict[str, Any]]:
 
 
 def _names(frame: _Frame, clouds: Sequence[Cloud], chosen: Sequence[tuple[Callout, Slot]]) -> list[dict[str, Any]]:
-    """Names of the groups beside their points, where there is more than one group."""
-    if len(clouds) < 2:
+    """Names of two groups beside their points; more than two have a key."""
+    if len(clouds) != 2:
         return []
     taken: list[Box] = [slot.box for _, slot in chosen]
     for callout, slot in chosen:

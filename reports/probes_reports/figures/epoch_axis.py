@@ -106,7 +106,9 @@ def guide_lines(guides: Sequence[Guide], *, colour: str | None = None, **setting
 def guide_labels(
     guides: Sequence[Guide], last: int, first: int = 0, *, width: int = 900, **settings: Any
 ) -> list[dict[str, Any]]:
-    """Names of the guides above the plot; one that would touch a more important neighbour (earlier in the list) goes.
+    """Names of the guides above the plot, moved aside where they would touch a more important one.
+
+    One that would have to leave its line for that is left out. The most important are earlier in the list.
 
     Args:
         guides: in order of importance.
@@ -120,15 +122,29 @@ def guide_labels(
     for guide in guides:
         centre = float(place(guide.epoch) - place(first)) / span * width
         half = 3.4 * len(guide.label) + 6
-        if all(centre + half < left or centre - half > right for left, right in taken):
-            taken.append((centre - half, centre + half))
+        shift = _aside(centre, half, taken)
+        if shift is not None:
+            taken.append((centre + shift - half, centre + shift + half))
             labels.append(
                 annotation(
                     guide.label,
                     float(place(guide.epoch)),
                     1,
                     guide.text_colour,
-                    **{"size": 12, "yref": "paper", "yanchor": "bottom", "yshift": 3, **settings},
+                    **{"size": 12, "yref": "paper", "yanchor": "bottom", "xshift": shift, "yshift": 3, **settings},
                 )
             )
     return labels
+
+
+def _aside(centre: float, half: float, taken: Sequence[tuple[float, float]]) -> float | None:
+    """The smallest shift of a text, in px, that clears what is taken and keeps it above its line; None: no such."""
+    gap = 1.0
+    tried = [0.0, *(end for left, right in taken for end in (left - gap - half - centre, right + gap + half - centre))]
+    free = [
+        shift
+        for shift in tried
+        if abs(shift) <= half - 6
+        and all(centre + shift + half < left or centre + shift - half > right for left, right in taken)
+    ]
+    return min(free, key=abs, default=None)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import plotly.graph_objects as go
 
-from probes_reports.figures.base import NARROW_WIDTH, WIDE_WIDTH, annotation, axis, blank_figure, csv
+from probes_reports.figures.base import NARROW_WIDTH, WIDE_WIDTH, annotation, axis, blank_figure, csv, escape
 from probes_reports.figures.direct_labels import Placed, Wanted, box_size, place_labels, spread
 from probes_reports.figures.epoch_axis import Guide, epoch_axis, guide_labels, guide_lines, place
 from probes_reports.figures.groups import FILL, TEXT
@@ -39,6 +39,8 @@ STYLES: dict[Tone, tuple[dict[str, Any], str]] = {  # the line, and the colour o
     **{name: ({"color": getattr(LIGHT, name), "width": 2.2}, getattr(LIGHT, name)) for name in SERIES},
 }
 QUANTILES = ("quantile_05", "quantile_25", "quantile_75", "quantile_95")  # of a ribbon, in the CSV
+Pair = tuple[tuple[int, int], float, int]
+PAIRS: tuple[Pair, ...] = (((0, 3), 0.13, 6), ((1, 2), 0.26, 12))  # quantiles, opacity, px where they are bars
 MOST_DOTS = 40  # measurements that are marked by a dot each
 
 
@@ -54,6 +56,7 @@ class Line:
         values: float, (T,); NaN where missing.
         ribbon: float, (T, 4); 5, 25, 75, 95% quantiles around the values; None where there is none.
         measured: whether the values were measured at these epochs only, so that each gets a dot.
+        dash: of the line; "" for that of its tone.
     """
 
     tone: Tone
@@ -63,6 +66,7 @@ class Line:
     values: np.ndarray
     ribbon: np.ndarray | None = None
     measured: bool = True
+    dash: str = ""
 
     @property
     def known(self) -> np.ndarray:
@@ -162,8 +166,9 @@ def epoch_lines(lines: Sequence[Line], scale: Scale, guides: Sequence[Guide] = (
         yaxis=_value_axis(scale),
         shapes=[*_reference_line(scale), *guide_lines(guides, layer="below")],
     )
+    several = sum(line.ribbon is not None for line in shown) > 2
     for line in shown:
-        figure.add_traces(_ribbons(line, scale))
+        figure.add_traces(_ribbons(line, scale, PAIRS[1:] if several else PAIRS))
     for line in shown:
         figure.add_trace(_trace(line, scale))
     figure.update_layout(
@@ -217,9 +222,9 @@ def _trace(line: Line, scale: Scale) -> go.Scatter:
         y=scale.place(values),
         customdata=epochs,
         text=[_tooltip(line, scale, int(at)) for at in np.flatnonzero(known)],
-        name=line.name,
+        name=escape(line.name),
         mode="lines+markers" if dots else "lines",
-        line=style,
+        line={**style, "dash": line.dash} if line.dash else style,
         marker={
             "color": style["color"],
             "size": 8 if line.tone == "noisy" else 7,
@@ -239,13 +244,12 @@ def _tooltip(line: Line, scale: Scale, at: int) -> str:
     return f"{text} (middle half {scale.text(float(line.ribbon[at, 1]))} to {scale.text(float(line.ribbon[at, 2]))})"
 
 
-def _ribbons(line: Line, scale: Scale) -> list[go.Scatter]:
-    """The middle 90% and the middle half; of a single epoch bars, for a ribbon has no width there."""
+def _ribbons(line: Line, scale: Scale, pairs: Sequence[Pair]) -> list[go.Scatter]:
+    """The middle 90% and the middle half, or one of them; of a single epoch bars: a ribbon has no width there."""
     if line.ribbon is None:
         return []
     known, colour = line.known, STYLES[line.tone][0]["color"]
     x, quantiles = place(line.epochs[known]), scale.place(line.ribbon[known])
-    pairs = (((0, 3), 0.13, 6), ((1, 2), 0.26, 12))
     if len(x) == 1:
         return [
             go.Scatter(
@@ -277,12 +281,12 @@ def _guide_names(guides: Sequence[Guide], frame: _Frame) -> list[dict[str, Any]]
     texts: list[dict[str, Any]] = []
     taken: list[tuple[float, float]] = []
     for label in guide_labels(guides, frame.last, frame.first, width=frame.width):
-        centre, half = float(frame.x(np.expm1(label["x"]))), box_size((label["text"],), 12)[0] / 2
+        centre, half = float(frame.x(np.expm1(label["x"]))) + label["xshift"], box_size((label["text"],), 12)[0] / 2
         shift = min(0.0, frame.width + frame.right - centre - half) + max(0.0, half - centre - frame.left)
         left, right = centre + shift - half, centre + shift + half
         if all(left > other[1] or right < other[0] for other in taken):
             taken.append((left, right))
-            texts.append({**label, "xshift": shift})
+            texts.append({**label, "xshift": label["xshift"] + shift})
     return texts
 
 
@@ -330,6 +334,7 @@ def _names(lines: Sequence[Line], guides: Sequence[Guide], frame: _Frame) -> lis
 
 def _variants(label: str) -> tuple[tuple[str, ...], ...]:
     """A name on one line; beside a slope there is more room for one on two."""
+    label = escape(label)
     words = label.split(" ")
     one = (f"<b>{label}</b>",)
     if len(words) == 1:

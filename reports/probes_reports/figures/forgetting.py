@@ -14,7 +14,7 @@ from probes_reports.figures.groups import FILL, TEXT, Role
 from probes_reports.palette import LIGHT
 from probes_reports.wording import percent
 
-__all__ = ["ForgettingShares", "forgetting_columns"]
+__all__ = ["APART", "ForgettingShares", "count_axis", "counts_title", "forgetting_columns", "in_words"]
 
 HALF_WIDTH = 506  # px, half the column of a wide screen
 HEIGHT = 392
@@ -87,9 +87,9 @@ def forgetting_columns(groups: Sequence[ForgettingShares], counts: Sequence[str]
         figure.add_trace(_columns(group, [bar for bar in bars if bar.group == number], PAIR / len(groups)))
     figure.update_layout(
         barmode="overlay",
-        xaxis=_count_axis(counts, never, frame, narrow),
+        xaxis=count_axis(counts, never, narrow=narrow),
         yaxis=axis(range=[0, frame.top], visible=False),
-        annotations=[*texts, _title(counts)],
+        annotations=[*texts, counts_title(counts)],
     )
     return figure
 
@@ -131,7 +131,7 @@ def _columns(group: ForgettingShares, bars: Sequence[_Bar], width: float) -> go.
         x=[bar.x for bar in bars],
         y=[bar.share for bar in bars],
         customdata=[bar.counts for bar in bars],
-        text=[_in_words(bar.counts) for bar in bars],
+        text=[in_words(bar.counts) for bar in bars],
         textposition="none",
         width=width * 0.94,
         marker={"color": FILL[group.role], "line": {"width": 0}},
@@ -141,16 +141,16 @@ def _columns(group: ForgettingShares, bars: Sequence[_Bar], width: float) -> go.
     )
 
 
-def _in_words(counts: str) -> str:
+def in_words(counts: str) -> str:
     if counts == "never learned":
         return counts
     return "learned, never forgotten" if counts == "0" else f"forgotten {counts} time{'' if counts == '1' else 's'}"
 
 
-def _count_axis(counts: Sequence[str], never: bool, frame: _Frame, narrow: bool) -> dict[str, object]:
+def count_axis(counts: Sequence[str], never: bool, *, narrow: bool) -> dict[str, object]:
     values = [float(at) for at in range(len(counts))] + ([len(counts) + APART] if never else [])
     return axis(
-        range=[frame.low, frame.high],
+        range=[-0.5, values[-1] + 0.5],
         tickmode="array",
         tickvals=values,
         ticktext=[*counts, *(["never<br>learned"] if never else [])],
@@ -161,7 +161,7 @@ def _count_axis(counts: Sequence[str], never: bool, frame: _Frame, narrow: bool)
     )
 
 
-def _title(counts: Sequence[str]) -> dict[str, object]:
+def counts_title(counts: Sequence[str]) -> dict[str, object]:
     """The axis title, centred below the counts alone: the never learned have none."""
     return annotation(
         "forgetting events", (len(counts) - 1) / 2, 0, LIGHT.ink_3, yref="paper", yanchor="top", yshift=-26

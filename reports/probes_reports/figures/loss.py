@@ -9,10 +9,19 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from probes_reports.figures.base import NARROW_WIDTH, WIDE_WIDTH, annotation, axis, blank_figure, csv, percent_axis
+from probes_reports.figures.base import (
+    NARROW_WIDTH,
+    WIDE_WIDTH,
+    annotation,
+    axis,
+    blank_figure,
+    csv,
+    escape,
+    percent_axis,
+)
 from probes_reports.figures.direct_labels import box_size
 from probes_reports.figures.epoch_axis import Guide, epoch_axis, guide_labels, guide_lines, place
-from probes_reports.figures.groups import FILL, TEXT, Role
+from probes_reports.figures.groups import DASH, FILL, TEXT, Role
 from probes_reports.figures.log_ticks import log_ticks
 from probes_reports.palette import LIGHT, fade
 from probes_reports.wording import percent
@@ -20,6 +29,7 @@ from probes_reports.wording import percent
 __all__ = ["LossBand", "loss_ribbons", "slice_layouts"]
 
 WIDE_SPLIT, NARROW_SPLIT = (0.69, 0.72), (0.47, 0.34)  # where the ribbons end and the slice starts: width, height
+SEVERAL_SPLIT, BETWEEN = (0.57, 0.6), 0.06  # of more than two groups; and between their histograms, of one's width
 TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)  # shares that a slice's scale may be marked with
 COLUMNS = ("quantile_05", "quantile_25", "median", "quantile_75", "quantile_95")  # of the CSV, in nats
 SLICE_SHAPE, SLICE_NAME, SLICE_TITLE, SLICE_LOWER = 0, 0, 1, 2  # places among shapes and annotations; LOWER + group
@@ -67,25 +77,25 @@ def loss_ribbons(
     *,
     narrow: bool = False,
 ) -> go.Figure:
-    """Ribbons of one or two groups over the epochs, and their histograms at one of these, back to back.
+    """Ribbons of groups over the epochs, and their histograms at one of these.
 
     Args:
-        bands: one or two groups.
+        bands: one or two groups, whose histograms are back to back; of more these stand side by side, and the ribbons
+            hold the middle half alone.
         epochs: int, (T,), ascending.
         edges: float, (B + 1,); edges of the histogram's bins, log10 of the loss in nats; they span the axis.
         at: position in `epochs` of the slice.
         guides: epochs to mark.
         narrow: the layout of a phone: the slice stands below the ribbons.
     """
-    frame = _narrow_frame() if narrow else _wide_frame()
+    frame = _narrow_frame() if narrow else _wide_frame(len(bands))
+    pairs = (((0, 4), 0.13), ((1, 3), 0.26)) if len(bands) < 3 else (((1, 3), 0.17),)
     first, last = int(epochs[0]), int(epochs[-1])
     figure = blank_figure(height=frame.height, left=frame.left, right=frame.right, top=frame.top, bottom=frame.bottom)
     for number, band in enumerate(bands):  # these come first: the slider knows them by their place
         figure.add_trace(_histogram(band, edges, at, f"x{number + 2}"))
     for band in bands:
-        figure.add_traces(
-            [_ribbon(band, epochs, edges, pair, alpha) for pair, alpha in (((0, 4), 0.13), ((1, 3), 0.26))]
-        )
+        figure.add_traces([_ribbon(band, epochs, edges, pair, alpha) for pair, alpha in pairs])
     for band in bands:
         figure.add_trace(_median(band, epochs, edges))
     figure.update_layout(
@@ -102,13 +112,17 @@ def loss_ribbons(
         yaxis=_loss_axis(edges, frame, labels=True),
         yaxis2={**_loss_axis(edges, frame, labels=narrow), "domain": list(frame.slice_domain[1]), "anchor": "x2"},
         **_slice_axes(bands, frame),
-        shapes=[_slice_line(), _zero_line(), *guide_lines(guides, yref="y domain", layer="below")],
+        shapes=[_slice_line(), *_zero_lines(bands), *guide_lines(guides, yref="y domain", layer="below")],
         annotations=[
             *_slice_texts(bands, frame),
             *_guide_texts(guides, first, last, frame),
             *_side_names(bands, frame),
             _unit(edges, narrow),
-            *_names(bands, epochs, edges, frame, [int(epochs[at]), *(guide.epoch for guide in guides)]),
+            *(
+                _names(bands, epochs, edges, frame, [int(epochs[at]), *(guide.epoch for guide in guides)])
+                if len(bands) < 3
+                else []  # too many to stand clear of each other: they have a key
+            ),
         ],
     )
     for path, states in slice_layouts(bands, epochs, narrow=narrow).items():
@@ -133,7 +147,8 @@ def slice_layouts(bands: Sequence[LossBand], epochs: np.ndarray, *, narrow: bool
         f"annotations[{SLICE_TITLE}].text": [f"<b>at epoch {epoch:,}</b>" for epoch in epochs],
     }
     for number, band in enumerate(bands):
-        lower = [f"{percent(float(share))} lower ↓" if share > 0 else "" for share in band.lower]
+        low = "{} lower ↓" if len(bands) < 3 else "{} ↓"
+        lower = [low.format(percent(float(share))) if share > 0 else "" for share in band.lower]
         states[f"annotations[{SLICE_LOWER + number}].text"] = lower
         ends = [[0.0, round(float(top) * 1.06, 4)] for top in highest]
         reverse = number == 0 and len(bands) == 2
@@ -143,10 +158,10 @@ def slice_layouts(bands: Sequence[LossBand], epochs: np.ndarray, *, narrow: bool
     return states
 
 
-def _wide_frame() -> _Frame:
+def _wide_frame(groups: int) -> _Frame:
     left, right, top, bottom = 52, 16, 46, 66
     width, height = WIDE_WIDTH - left - right, 480 - top - bottom
-    end, start = WIDE_SPLIT
+    end, start = WIDE_SPLIT if groups < 3 else SEVERAL_SPLIT
     return _Frame(
         480, left, right, top, bottom, (width * end, height), ((0.0, end), (0.0, 1.0)), ((start, 1.0), (0.0, 1.0))
     )
@@ -182,7 +197,7 @@ def _histogram(band: LossBand, edges: np.ndarray, at: int, xaxis: str) -> go.Bar
         orientation="h",
         marker={"color": FILL[band.role], "line": {"width": 0}},
         hoverinfo="skip",
-        name=f"{band.label}, slice",
+        name=f"{escape(band.label)}, slice",
         xaxis=xaxis,
         yaxis="y2",
     )
@@ -201,7 +216,7 @@ def _ribbon(band: LossBand, epochs: np.ndarray, edges: np.ndarray, pair: tuple[i
         fill="toself",
         fillcolor=fade(FILL[band.role], alpha),
         hoverinfo="skip",
-        name=f"{band.label}, ribbon",
+        name=f"{escape(band.label)}, ribbon",
     )
 
 
@@ -215,10 +230,10 @@ def _median(band: LossBand, epochs: np.ndarray, edges: np.ndarray) -> go.Scatter
         customdata=shown,
         text=[f"{median:.2g} (middle half {low:.2g} to {high:.2g})" for _, low, median, high, _ in losses],
         mode="lines" if len(shown) > 1 else "markers",
-        line={"color": FILL[band.role], "width": 2.6},
+        line={"color": FILL[band.role], "width": 2.6, **({"dash": DASH[band.role]} if band.role in DASH else {})},
         marker={"color": FILL[band.role], "size": 8},
         cliponaxis=False,
-        name=band.label,
+        name=escape(band.label),
         hovertemplate="%{text}",
         meta={**csv(epoch="customdata", **{name: f"meta.{name}" for name in COLUMNS}), **columns},
     )
@@ -238,14 +253,19 @@ def _loss_axis(edges: np.ndarray, frame: _Frame, *, labels: bool) -> dict[str, A
 
 def _slice_axes(bands: Sequence[LossBand], frame: _Frame) -> dict[str, Any]:
     """One x axis a group; of two the first runs to the left, so that both hold positive shares."""
-    low, high = frame.slice_domain[0]
-    middle = (low + high) / 2
-    domains = [(low, middle), (middle, high)] if len(bands) == 2 else [(low, high)]
     marks: dict[str, Any] = {"ticks": "outside", "ticklen": 4, "tickcolor": LIGHT.rule_strong}
     return {
         f"xaxis{number + 2}": percent_axis(domain=list(domain), anchor="y2", showgrid=False, **marks)
-        for number, domain in enumerate(domains)
+        for number, domain in enumerate(_slice_domains(len(bands), frame))
     }
+
+
+def _slice_domains(groups: int, frame: _Frame) -> list[tuple[float, float]]:
+    """Where the histogram of each group stands: two touch, more have space between."""
+    low, high = frame.slice_domain[0]
+    gap = BETWEEN * (high - low) / groups if groups > 2 else 0.0
+    width = (high - low - gap * (groups - 1)) / groups
+    return [(low + place * (width + gap), min(1.0, low + place * (width + gap) + width)) for place in range(groups)]
 
 
 def _slice_line() -> dict[str, Any]:
@@ -254,18 +274,19 @@ def _slice_line() -> dict[str, Any]:
     return {"type": "line", "y0": 0, "y1": 1, "yref": "y domain", "layer": "above", "line": line}
 
 
-def _zero_line() -> dict[str, Any]:
-    return {
-        "type": "line", "x0": 0, "x1": 0, "y0": 0, "y1": 1, "xref": "x2", "yref": "y2 domain", "layer": "above",
-        "line": {"color": LIGHT.ink_3, "width": 1},
-    }  # fmt: skip
+def _zero_lines(bands: Sequence[LossBand]) -> list[dict[str, Any]]:
+    """One between two groups, or one for each of more."""
+    line: dict[str, Any] = {"type": "line", "x0": 0, "x1": 0, "y0": 0, "y1": 1, "layer": "above"}
+    line |= {"yref": "y2 domain", "line": {"color": LIGHT.ink_3, "width": 1}}
+    return [{**line, "xref": f"x{number + 2}"} for number in range(len(bands) if len(bands) > 2 else 1)]
 
 
 def _slice_texts(bands: Sequence[LossBand], frame: _Frame) -> list[dict[str, Any]]:
     """Epoch at the line, title of the histogram, shares below it; their words and places are states of the slider."""
     (low, high), (bottom, top) = frame.slice_domain
     paper: dict[str, Any] = {"xref": "paper", "yref": "paper", "yanchor": "bottom", "yshift": 3, "size": 12}
-    sides = [(low, "left"), (high, "right")] if len(bands) == 2 else [(high, "right")]
+    domains = _slice_domains(len(bands), frame)
+    sides = [(low, "left"), (high, "right")] if len(bands) == 2 else [(domain[1], "right") for domain in domains]
     return [
         annotation("", 0, 1, LIGHT.ink, size=12, yref="y domain", yanchor="bottom", yshift=20),
         annotation("", (low + high) / 2, top, LIGHT.ink, **paper),
@@ -284,31 +305,34 @@ def _guide_texts(guides: Sequence[Guide], first: int, last: int, frame: _Frame) 
     texts: list[dict[str, Any]] = []
     taken: list[tuple[float, float]] = []
     for label in guide_labels(guides, last, first, width=int(width), yref="y domain"):
-        centre, half = (label["x"] - low) / (high - low) * width, box_size((label["text"],), 12)[0] / 2
+        centre, half = (
+            (label["x"] - low) / (high - low) * width + label["xshift"],
+            box_size((label["text"],), 12)[0] / 2,
+        )
         shift = min(0.0, width + room - centre - half) + max(0.0, half - centre - frame.left)
         left, right = centre + shift - half, centre + shift + half
         if all(left > other[1] or right < other[0] for other in taken):
             taken.append((left, right))
-            texts.append({**label, "xshift": shift})
+            texts.append({**label, "xshift": label["xshift"] + shift})
     return texts
 
 
 def _side_names(bands: Sequence[LossBand], frame: _Frame) -> list[dict[str, Any]]:
-    """The groups below their sides of the histogram."""
-    low, high = frame.slice_domain[0]
-    places = [0.25, 0.75] if len(bands) == 2 else [0.5]
+    """The groups below their sides of the histogram; of many, a name breaks at its underscore."""
+    several = len(bands) > 2
     return [
         annotation(
-            f"<b>{band.label}</b>",
-            low + (high - low) * share,
+            f"<b>{escape(band.label).replace('_', '_<br>') if several else escape(band.label)}</b>",
+            (domain[0] + domain[1]) / 2,
             frame.slice_domain[1][0],
             TEXT[band.role],
             xref="paper",
             yref="paper",
             yanchor="top",
             yshift=-29,
+            **({"size": 12} if several else {}),
         )
-        for band, share in zip(bands, places, strict=True)
+        for band, domain in zip(bands, _slice_domains(len(bands), frame), strict=True)
     ]
 
 
@@ -337,7 +361,7 @@ def _names(
     upper = int(np.argmax([line.mean() for line in lines]))
     texts = []
     for number, band in enumerate(bands):
-        text, others = f"<b>{band.label}</b>", [line for at, line in enumerate(lines) if at != number]
+        text, others = f"<b>{escape(band.label)}</b>", [line for at, line in enumerate(lines) if at != number]
         extent = box_size((text,))
         if np.isfinite(band.quantiles[:, 2]).sum() == 1:
             x, y = points[number] + 10 + extent[0] / 2, lines[number][0]

@@ -16,7 +16,16 @@ from probes_reports.figures.groups import FILL, TEXT, Role
 from probes_reports.palette import LIGHT
 from probes_reports.wording import percent
 
-__all__ = ["LearningTimes", "any_cut", "learning_times"]
+__all__ = [
+    "STEPS",
+    "LearningTimes",
+    "any_cut",
+    "cut_share",
+    "epoch_ticks",
+    "epochs_named",
+    "hover_text",
+    "learning_times",
+]
 
 HALF_WIDTH = 506  # px, half the column of a wide screen
 HEIGHT = 392
@@ -101,7 +110,7 @@ def learning_times(groups: Sequence[LearningTimes], edges: np.ndarray, *, narrow
         barmode="overlay",
         hovermode="x unified",
         hoversubplots="axis",
-        xaxis=_epoch_ticks(edges, width),
+        xaxis=epoch_ticks(edges, width),
         yaxis=_share_axis(scale, (1 - share, 1.0)),
         yaxis2=_share_axis(scale, (0.0, share)),
         annotations=texts,
@@ -139,14 +148,19 @@ def _scale(groups: Sequence[LearningTimes], room: float) -> _Scale:
         room: height of each side as a multiple of the bars that it has to hold.
     """
     series = [[group.first, group.good] for group in groups]
-    second = max(float(np.sort(bars)[-2]) if len(bars) > 1 else 0.0 for pair in series for bars in pair)
-    cut = max(LEAST_CUT, 2 * second) if second >= WORTH_SEEING else 1.0
+    cut = cut_share([bars for pair in series for bars in pair])
     highest = [max(float(bars.max()) for bars in pair) for pair in series]
     shown = [cut if top > 1.3 * cut else 1.08 * top for top in highest]
     up = max(shown[0], 0.45 * max(shown))
     down = max(shown[1], 0.45 * max(shown)) if len(groups) > 1 else 0.0
     fitting = [step for step in STEPS if max(up, down) / step >= 2]
     return _Scale(up * room, down * room, fitting[-1] if fitting else STEPS[0])
+
+
+def cut_share(series: Sequence[np.ndarray]) -> float:
+    """The share beyond which bars are cut, 1 for none: twice the second largest of any series."""
+    second = max(float(np.sort(bars)[-2]) if len(bars) > 1 else 0.0 for bars in series)
+    return max(LEAST_CUT, 2 * second) if second >= WORTH_SEEING else 1.0
 
 
 def _bars(
@@ -158,13 +172,13 @@ def _bars(
     return go.Bar(
         x=(edges[:-1] + edges[1:] - 1) / 2,
         y=sign * np.minimum(shares, limit),
-        customdata=[_epochs(low, high) for low, high in pairwise(edges)],
+        customdata=[epochs_named(low, high) for low, high in pairwise(edges)],
         text=[percent(float(share)) for share in shares],
         textposition="none",
         width=np.diff(edges) * 0.9,
         marker={"color": FILL[group.role], "line": {"width": 0}},
         name=f"{group.label}, {title}",
-        hovertemplate="%{text}",
+        hovertemplate=hover_text(edges),
         yaxis=axis_name,
         meta={
             **csv(from_epoch="meta.first", to_epoch="meta.last", share="meta.shares"),
@@ -175,7 +189,12 @@ def _bars(
     )
 
 
-def _epochs(low: int, end: int) -> str:
+def hover_text(edges: np.ndarray) -> str:
+    """The share; with its epochs where a bar stands for several."""
+    return "%{text}" if edges[1] - edges[0] == 1 else "%{text} in epochs %{customdata}"
+
+
+def epochs_named(low: int, end: int) -> str:
     """The epochs from `low` up to and without `end`, in words."""
     return f"{low:,}" if end - low == 1 else f"{low:,}–{end - 1:,}"
 
@@ -195,7 +214,7 @@ def _share_axis(scale: _Scale, domain: tuple[float, float]) -> dict[str, Any]:
     )
 
 
-def _epoch_ticks(edges: np.ndarray, width: float) -> dict[str, Any]:
+def epoch_ticks(edges: np.ndarray, width: float, anchor: str = "y2") -> dict[str, Any]:
     """Linear in epochs: 1 and round numbers."""
     last = int(edges[-1]) - 1
     steps = (step * 10**power for power in range(8) for step in (1, 2, 5))
@@ -208,9 +227,9 @@ def _epoch_ticks(edges: np.ndarray, width: float) -> dict[str, Any]:
         tickvals=values,
         ticktext=[f"{value:,}" for value in values],
         showgrid=False,
-        anchor="y2",
+        anchor=anchor,
         title="epoch",
-        unifiedhovertitle={"text": "epoch %{customdata}" if single else "epochs %{customdata}"},
+        unifiedhovertitle={"text": "epoch %{x}" if single else "around epoch %{x:.0f}"},
     )
 
 
@@ -242,14 +261,13 @@ def _texts(groups: Sequence[LearningTimes], panel: _Panel, size: float) -> tuple
         texts.append(
             annotation(
                 text,
-                1,
+                box[2] / panel.width,  # at every width the same share of it, so that it stays clear of the bars
                 (box[1] + box[3]) / 2 / panel.height * (panel.scale.up + panel.scale.down) - panel.scale.down,
                 colour,
                 size=size,
                 xref="paper",
                 yref=panel.axis,
                 xanchor="right",
-                xshift=box[2] - panel.width,
             )
         )
     return texts, True
@@ -280,7 +298,7 @@ def _cut_value(
         return None, None
     first, end = int(panel.edges[at]), int(panel.edges[at + 1])
     when = "epoch" if end - first == 1 else "epochs"
-    text = f"{percent(float(shares[at]))} at {when} {_epochs(first, end)} {'↓' if down else '↑'}"
+    text = f"{percent(float(shares[at]))} at {when} {epochs_named(first, end)} {'↓' if down else '↑'}"
     wide, high = box_size((text,), size)
     left, right = panel.x(panel.edges[at]), panel.x(panel.edges[at + 1])
     to_right = right + 6 + wide <= panel.width

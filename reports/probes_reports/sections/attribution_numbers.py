@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from probes_reports.figures.epoch_lines import Line, Scale, Size, epoch_lines
-from probes_reports.figures.groups import Role
+from probes_reports.figures.groups import DASH, KIND_ROLES, Role
 from probes_reports.sections.attribution_panel import METHODS, Panel
+from probes_reports.sections.groups import LINE_SHAPES, groups_by_kind, joined
 from probes_reports.sections.section import Caption, Columns, Heading, Key, Part, Plot, Swatch
 from probes_reports.wording import Prose, count, muted, number, prose
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["MapNumbers", "number_parts", "numbers_of"]
 
 LEAST_SPAN = 0.02  # of an axis: below it lines that differ by nothing would seem to differ
-ROLES: tuple[Role, ...] = ("clean", "noisy", "all")
+ROLES: tuple[Role, ...] = ("clean", "noisy", "all", *KIND_ROLES)
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class MapNumbers:
 
 def numbers_of(panel: Panel) -> MapNumbers | None:
     """Every number; None where no map has one, or there is a single epoch."""
+    import pandas as pd
+
     from probes.probing.map_summaries import maps_by_group, summarize_maps
 
     method = next((name for name in METHODS if name in panel.methods), None)
@@ -54,6 +57,7 @@ def numbers_of(panel: Panel) -> MapNumbers | None:
     summaries = summarize_maps(panel.rows(method))
     noisy = panel.view.noisy
     means = _means_of_all(summaries) if noisy is None else maps_by_group(summaries, noisy)
+    means = pd.concat([means, *_means_by_kind(panel, summaries)])
     table = means.pivot_table(index="epoch", columns=["summary", "group"], values="mean")
     if table.empty:
         return None
@@ -90,16 +94,21 @@ def number_parts(panel: Panel) -> tuple[Part, ...]:
     halves = tuple(column for column in columns if column)
     if not halves:
         return ()
-    swatches = (Swatch("clean", "clean", "line"), Swatch(panel.view.words.noisy, "noisy", "line"))
-    key = (Key(swatches),) if len(numbers.counts) == 2 else ()  # the lines may run too close together to be named
+    drawn = _drawn(panel, numbers)
+    swatches = tuple(Swatch(name, role, LINE_SHAPES.get(role, "line")) for role, name in drawn.items())
+    key = (Key(swatches),) if len(drawn) > 1 else ()  # the lines may run too close together to be named
     return (Columns(halves), *key, Caption(_caption(panel, numbers)))
 
 
 def _column(
     panel: Panel, numbers: MapNumbers, key: str, values: dict[Role, np.ndarray], heading: str, behind: str
 ) -> tuple[Part, ...]:
-    names = {"clean": "clean", "noisy": panel.view.words.noisy, "all": "all examples"}
-    lines = [Line(role, names[role], names[role], numbers.epochs, values[role]) for role in values]
+    drawn = _drawn(panel, numbers)
+    lines = [
+        Line(role, name, name if len(drawn) < 3 else "", numbers.epochs, values[role], dash=DASH.get(role, ""))
+        for role, name in drawn.items()
+        if role in values
+    ]
     if not any(line.known.any() for line in lines):
         return ()
 
@@ -128,20 +137,41 @@ def _scale(lines: Sequence[Line], key: str) -> Scale:
     return Scale(low - missing - room, high + missing + room, lambda value: f"{value:.3f}", key)
 
 
-def _means_of_all(summaries: pd.DataFrame) -> pd.DataFrame:
+def _means_by_kind(panel: Panel, summaries: pd.DataFrame) -> list[pd.DataFrame]:
+    """As `maps_by_group`, of each kind of noise; none where the run has not several."""
+    if not panel.view.kinds:
+        return []
+    return [
+        _means_of_all(summaries[summaries["example"].isin(np.flatnonzero(group.members))], group.role)
+        for group in groups_by_kind(panel.view)
+        if group.role in KIND_ROLES
+    ]
+
+
+def _drawn(panel: Panel, numbers: MapNumbers) -> dict[Role, str]:
+    """The groups that have a line each, and their names: kinds stand for the noisy examples."""
+    labels = {group.role: group.label for group in groups_by_kind(panel.view)}
+    return {role: labels[role] for role in numbers.counts if role in labels}
+
+
+def _means_of_all(summaries: pd.DataFrame, group: Role = "all") -> pd.DataFrame:
     """As `maps_by_group`, of one group."""
-    rows = summaries[(summaries["label"] == "given") & (summaries["split"] == "train")].assign(group="all")
+    rows = summaries[(summaries["label"] == "given") & (summaries["split"] == "train")].assign(group=group)
     long = rows.melt(["epoch", "method", "group"], ["concentration", "stability"], "summary", "value")
     return long.groupby(["epoch", "method", "summary", "group"])["value"].agg(["mean", "count"]).reset_index()
 
 
 def _caption(panel: Panel, numbers: MapNumbers) -> Prose:
     names = {"clean": "clean", "noisy": "noisy", "all": ""}
-    whom = " and ".join(f"{count(number)} {names[role]}".strip() for role, number in numbers.counts.items())
+    drawn = {role: name for role, name in _drawn(panel, numbers).items() if role not in names}
+    kinds = joined([f"{count(numbers.counts[role])} of {name}" for role, name in drawn.items()])
+    sizes = {role: number for role, number in numbers.counts.items() if role in names}
+    whom = " and ".join(f"{count(number)} {names[role]}".strip() for role, number in sizes.items())
     return prose(
-        f"Mean over {whom} examples, {METHODS[numbers.method]} of the given label. Concentration: Gini coefficient of "
-        "the absolute map, 0 where every value counts the same, 1 where one alone does. Steadiness: cosine between the "
-        "absolute map and that of the measured epoch before; unrelated maps of normal values have 0.64."
+        f"Mean over {whom} examples{f' ({kinds})' if kinds else ''}, {METHODS[numbers.method]} of the given label. "
+        "Concentration: Gini coefficient of the absolute map, 0 where every value counts the same, 1 where one alone "
+        "does. Steadiness: cosine between the absolute map and that of the measured epoch before; unrelated maps of "
+        "normal values have 0.64."
         f"{_apart(numbers)}{_overlap(panel, numbers)} The axes are cut to the values: they do not start at 0."
     )
 

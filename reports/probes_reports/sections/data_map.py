@@ -12,6 +12,7 @@ from probes_reports.figures.base import escape
 from probes_reports.figures.data_map import Callout, Cloud, data_map
 from probes_reports.sections.data_map_cards import Tooltips, tooltips
 from probes_reports.sections.data_map_windows import AMBIGUOUS, EASY, HARD, REGIONS, Window, windows_of
+from probes_reports.sections.groups import groups_by_kind, key_of
 from probes_reports.sections.section import (
     Absent,
     Block,
@@ -25,7 +26,7 @@ from probes_reports.sections.section import (
     Table,
 )
 from probes_reports.view import RunView
-from probes_reports.wording import Clause, Prose, count, muted, percent, prose
+from probes_reports.wording import Clause, Prose, count, muted, percent, prose, strong
 
 __all__ = ["FIGURES", "build"]
 
@@ -56,7 +57,7 @@ def build(view: RunView) -> Section | Absent:
         title=TITLE,
         question=QUESTION,
         answer=_answer(view, windows),
-        parts=(Columns(tuple(panels)), Block("data_map.html.j2", tips)),
+        parts=(*key_of(groups_by_kind(view), "mark"), Columns(tuple(panels)), Block("data_map.html.j2", tips)),
         caption=_caption(view, windows, len(sample), tips),
         how_to_read=_how_to_read(view),
         definition=_definition(),
@@ -71,6 +72,8 @@ def _groups(view: RunView) -> list[tuple[str, str, np.ndarray]]:
     """Name, tone and members (bool, (N,)) of the groups that have any; one where truth is unknown."""
     if view.noisy is None:
         return [("examples", "ink_3", np.ones(view.num_examples, dtype=bool))]
+    if view.kinds:
+        return [(group.label, group.role, group.members) for group in groups_by_kind(view)]
     groups = [("clean", "clean", ~view.noisy), (view.words.noisy, "noisy", view.noisy)]
     return [group for group in groups if group[2].any()]
 
@@ -96,13 +99,14 @@ def _panel(view: RunView, window: Window, sample: np.ndarray) -> tuple[Part, ...
 
 def _cloud(view: RunView, window: Window, name: str, tone: str, examples: np.ndarray) -> Cloud:
     labels = [_label(view, int(example)) for example in examples]
-    return Cloud(name, tone, examples, window.confidence[examples], window.variability[examples], labels)
+    return Cloud(escape(name), tone, examples, window.confidence[examples], window.variability[examples], labels)
 
 
 def _label(view: RunView, example: int) -> str:
     """Its labels, escaped for plotly."""
     given, true = (_class(view, labels, example) for labels in (view.given, view.true))
-    return escape(", ".join(f"{name} {label}" for name, label in (("given", given), ("true", true)) if label))
+    told = [f"{name} {label}" for name, label in (("given", given), ("true", true)) if label]
+    return escape(", ".join([*told, *filter(None, [view.kind_of(example)])]))
 
 
 def _class(view: RunView, labels: np.ndarray | None, example: int) -> str:
@@ -151,7 +155,7 @@ def _callout(view: RunView, window: Window, example: int, text: str, image: str)
     wide = [*_wrapped(text, 15), *number, *([together] if len(together) <= 2 * SHORT else named)]
     narrow = [*_wrapped(text, 10), *number, *shorter]
     return Callout(
-        tone="ink_3" if view.noisy is None else "noisy" if view.noisy[example] else "clean",
+        tone=next((tone for _, tone, members in _groups(view) if members[example]), "ink_3"),
         confidence=float(window.confidence[example]),
         variability=float(window.variability[example]),
         lines=tuple(map(escape, wide)),
@@ -171,8 +175,10 @@ def _named(view: RunView, example: int, most: int) -> list[str]:
 
 
 def _counts(view: RunView, window: Window) -> Table:
-    """How many examples each region holds, by group."""
+    """How many examples each region holds, by group: a column each, or a row where there are more than two."""
     groups = _groups(view)
+    if len(groups) > 2:
+        return _counts_by_row(window, groups)
     columns = (Column("region"), *(Column(name, "right") for name, _, _ in groups))
     rows = []
     for region, name in enumerate(REGIONS):
@@ -185,6 +191,20 @@ def _counts(view: RunView, window: Window) -> Table:
             share = f" ({percent(inside / total)})" if total else ""
             cells.append(Cell(prose(Clause(count(inside), "plain" if tone == "ink_3" else "strong"), muted(share))))
         rows.append(tuple(cells))
+    return Table(columns, tuple(rows), f"Examples in each region over epochs 1 to {window.last:,}.")
+
+
+def _counts_by_row(window: Window, groups: Sequence[tuple[str, str, np.ndarray]]) -> Table:
+    rows = []
+    for name, _, members in groups:
+        seen = window.region[members & (window.region >= 0)]
+        inside = np.bincount(seen, minlength=len(REGIONS))
+        shares = [f" ({percent(size / len(seen))})" if len(seen) else "" for size in inside]
+        cells = [
+            Cell(prose(strong(count(int(size))), muted(share))) for size, share in zip(inside, shares, strict=True)
+        ]
+        rows.append((Cell(prose(name)), *cells))
+    columns = (Column("group"), *(Column(region, "right") for region in REGIONS))
     return Table(columns, tuple(rows), f"Examples in each region over epochs 1 to {window.last:,}.")
 
 

@@ -39,6 +39,7 @@ def tooltips(view: RunView, sample: np.ndarray, windows: Sequence[Window]) -> To
         "true": [] if view.true is None else view.true[sample],
         "noisy": [] if view.noisy is None else view.noisy[sample].astype(np.int8),
         "classes": _class_names(view, sample),
+        "kinds": [view.kind_of(int(example)) for example in sample] if view.kinds else [],
         "learned": learned,
         "forgotten": forgotten,
         "answers": _answers(view, sample, epochs),

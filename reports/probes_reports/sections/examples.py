@@ -20,7 +20,7 @@ from probes_reports.figures.example_strips import (
 from probes_reports.sections.examples_ranking import ranking
 from probes_reports.sections.section import Absent, Block, Data, Heading, Key, Part, Section, Swatch
 from probes_reports.view import RunView
-from probes_reports.wording import MIXED, Prose, count, muted, number, part_of, prose
+from probes_reports.wording import LABELS, MIXED, REPLACED_INPUTS, Prose, count, muted, number, part_of, prose
 
 __all__ = ["FIGURES", "Card", "build"]
 
@@ -125,6 +125,13 @@ def build(view: RunView) -> Section | Absent:
 # which ---------------------------------------------------------------------------------------------------------------
 
 
+def _hard_not(view: RunView) -> tuple[str, str]:
+    """What a clean example is, and what it is not, in the words of the run's noise."""
+    if view.words is LABELS:
+        return "right", "wrong"
+    return "clean", "replaced" if view.words is REPLACED_INPUTS else "noisy"
+
+
 def _choices(view: RunView) -> list[_Choice]:
     """Rows that have anyone in them."""
     forgotten, learned, loss = (_column(view, n) for n in ("forgetting_events", "learned_epoch", "mean_loss"))
@@ -147,8 +154,9 @@ def _choices(view: RunView) -> list[_Choice]:
     ]
     if view.noisy is not None and 0 < int(view.noisy.sum()) < view.num_examples:
         right = _top(np.where(view.noisy, np.nan, loss), loss)
-        rest = " highest mean loss among the clean: hard, not wrong"
-        rows.append(_Choice("Suspicious but right", rest, right, _loss_reasons(loss, right)))
+        right_or_clean, thing = _hard_not(view)
+        rest = f" highest mean loss among the clean: hard, not {thing}"
+        rows.append(_Choice(f"Suspicious but {right_or_clean}", rest, right, _loss_reasons(loss, right)))
     return [row for row in [*rows, _never_learned(view, loss)] if row.examples]
 
 
@@ -391,7 +399,8 @@ def _how_to_read(view: RunView) -> tuple[Prose, ...]:
     if view.noisy is not None and view.num_noisy and view.num_noisy < view.num_examples:
         texts.append(
             prose(
-                "Suspicious but right: clean examples that a list sorted by mean loss would call wrong first. They "
+                f"Suspicious but {_hard_not(view)[0]}: clean examples that a list sorted by mean loss would call "
+                f"{_hard_not(view)[1]} first. They "
                 "show where that score errs."
             )
         )

@@ -9,9 +9,10 @@ import numpy as np
 from probes_reports.figures.base import escape
 from probes_reports.figures.example_strips import AS_LABELLED, OTHER, TRUE, UNSEEN, WRONG, answer_codes
 from probes_reports.figures.fate import Block, fate_map
+from probes_reports.sections.groups import Group, groups_by_kind, kinds_note
 from probes_reports.sections.section import Absent, Key, Plot, Section, Swatch
 from probes_reports.view import RunView
-from probes_reports.wording import Prose, count, muted, noisy, percent, prose, true
+from probes_reports.wording import LABELS, REPLACED_INPUTS, Prose, count, muted, noisy, percent, prose, true
 
 __all__ = ["FIGURES", "build"]
 
@@ -79,12 +80,15 @@ def _columns(view: RunView) -> np.ndarray:
 
 
 def _blocks(view: RunView, sample: np.ndarray, epochs: np.ndarray) -> list[Block]:
-    """Noisy above, clean below; one block where that is not known. Rows by the epoch learned for good."""
+    """Noisy, or each of its kinds, above, clean below; one block where that is not known. Rows by the epoch learned
+    for good."""
     answers = np.stack([_answers(view, sample, int(epoch)) for epoch in epochs], axis=1)
     order = _order(view, sample)
     groups = [("examples", np.ones(len(sample), dtype=bool))]
     if view.noisy is not None:
-        groups = [(view.words.noisy, view.noisy[sample]), ("clean", ~view.noisy[sample])]
+        noise = [group for group in groups_by_kind(view) if group.role != "clean"]
+        groups = [(_block_name(view, group), group.members[sample]) for group in noise]
+        groups.append(("clean", ~view.noisy[sample]))
     blocks = []
     for name, members in groups:
         rows = order[members[order]]
@@ -92,6 +96,15 @@ def _blocks(view: RunView, sample: np.ndarray, epochs: np.ndarray) -> list[Block
             labels = [_label(view, int(example)) for example in sample[rows]]
             blocks.append(Block(f"{count(len(rows))} {name}", sample[rows], answers[rows], labels))
     return blocks
+
+
+def _block_name(view: RunView, group: Group) -> str:
+    """ "wrong labels", or with the kind: "wrong labels: uniform_all"; escaped, plotly renders a subset of HTML."""
+    if not view.kinds:
+        return group.name
+    wrong = view.differs is not None and view.differs[group.members]
+    what = LABELS if np.all(wrong) else REPLACED_INPUTS if not np.any(wrong) else view.words
+    return escape(f"{what.noisy}: {group.label}")
 
 
 def _order(view: RunView, sample: np.ndarray) -> np.ndarray:
@@ -114,9 +127,11 @@ def _label(view: RunView, example: int) -> str:
     """Words of the tooltip: escaped, plotly renders a subset of HTML."""
     assert view.given is not None
     text = f"example {example:,}<br>given {escape(view.class_name(int(view.given[example])))}"
+    kind = view.kind_of(example)
+    made = f"<br>{escape(kind)}" if kind else ""
     if view.true is None or view.true[example] < 0:
-        return text
-    return f"{text}, true {escape(view.class_name(int(view.true[example])))}"
+        return text + made
+    return f"{text}, true {escape(view.class_name(int(view.true[example])))}{made}"
 
 
 def _swatches(view: RunView, blocks: list[Block]) -> tuple[Swatch, ...]:
@@ -142,8 +157,12 @@ def _fate(view: RunView) -> _Fate | None:
     wrong = np.flatnonzero(view.differs)
     given, truth = view.given[wrong], view.true[wrong]
     first = np.zeros(len(wrong), dtype=np.int8)  # 1: the true label came first, 2: the given one, 0: neither yet
+    half = None
     for epoch in view.run.closed_epochs:
         prediction = view.epoch(epoch)["prediction"][wrong]
+        visited = prediction >= 0
+        if half is None and visited.any() and (prediction == given)[visited].mean() >= 0.5:
+            half = int(epoch)
         first = np.where((first == 0) & (prediction == truth), 1, first)
         first = np.where((first == 0) & (prediction == given), 2, first)
     learned = view.scores["learned_epoch"].iloc[wrong]
@@ -152,7 +171,7 @@ def _fate(view: RunView) -> _Fate | None:
         return None
     unlearned = float(learned[seen].isna().mean())
     last = None if unlearned else int(learned[seen].max())
-    return _Fate(float((first[seen] == 1).mean()), view.key.noisy_half, last, unlearned)
+    return _Fate(float((first[seen] == 1).mean()), half, last, unlearned)
 
 
 def _answer(view: RunView) -> Prose:
@@ -200,7 +219,7 @@ def _caption(view: RunView, rows: int, epochs: np.ndarray) -> Prose:
     text = f"{drawn}; {columns}. {blocks} are sorted by the epoch from which the given label is answered for good."
     lost = " Grey in the clean block: clean examples lost again while the noise was being memorized."
     both = _fate(view) is not None and view.clean is not None and bool(view.clean.any())
-    return prose(text + (lost if both and view.key.noisy_half is not None else ""))
+    return prose(text + (lost if both and view.key.noisy_half is not None else "") + kinds_note(view))
 
 
 def _how_to_read(view: RunView) -> tuple[Prose, ...]:
@@ -217,6 +236,9 @@ def _how_to_read(view: RunView) -> tuple[Prose, ...]:
         noisy("vermillion"),
         ", it has memorized that one wrong label.",
     )
+    if view.num_replaced:
+        replaced = " A replaced input has no other label than its own, so its row is grey until it is vermillion."
+        second = (*second, *prose(replaced))
     return first, second
 
 

@@ -21,6 +21,7 @@ from probes_reports.sections.finding_facts import (
     rank_scores,
     suspicion,
 )
+from probes_reports.sections.finding_kinds import kind_parts
 from probes_reports.sections.finding_probes import probe_parts
 from probes_reports.sections.finding_words import (
     answer_found,
@@ -97,6 +98,7 @@ def build(view: RunView) -> Section | Absent:
         parts=(
             *_curve_parts(view, curves),
             *_table_parts(view, ranks),
+            *kind_parts(view, [rank.score for rank in ranks]),
             *probe_parts(view),
             Columns((_inspection_parts(view), _flag_parts(view, flags))),
             *_class_parts(view, flags),

@@ -92,6 +92,7 @@ def _perhaps(view: RunView, flags: Flags) -> tuple[Clause, ...]:
         estimate += f", the {_examples(flags.above)} above a mean loss of {number(cutoff)}"
     counts = (
         " That is the mean noise probability: a mixture of two groups finds two even where nothing is wrong."
+        + (f" Not to be trusted: {view.unlearned}." if view.unlearned else "")
         if view.key.peak is None
         else f" That counts what the network did not answer as labelled at epoch {count(view.key.peak)}, the best on "
         f"validation, its own errors included{': ' + view.unlearned if view.unlearned else ''}."
@@ -260,11 +261,12 @@ def _estimate(view: RunView) -> str:
     if rate is None:
         return "No noise rate could be estimated. "
     known = "" if truth is None else f" (truth: {percent(truth)})"
+    doubt = f"Not to be trusted: {view.unlearned}. " if view.unlearned else ""
     if view.key.peak is None:
-        return f"Estimated noise rate: {percent(rate)}{known}, the mean noise probability. "
+        return f"Estimated noise rate: {percent(rate)}{known}, the mean noise probability. {doubt}"
     return (
         f"Estimated noise rate: {percent(rate)}{known}, the share not answered as given at epoch "
-        f"{count(view.key.peak)}, the best on validation; the network’s own errors are among them. "
+        f"{count(view.key.peak)}, the best on validation; the network’s own errors are among them. {doubt}"
     )
 
 

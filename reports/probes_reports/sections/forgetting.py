@@ -9,7 +9,8 @@ import numpy as np
 
 from probes.scores.forgetting import forgetting_events, never_learned
 from probes_reports.figures.forgetting import ForgettingShares, forgetting_columns
-from probes_reports.sections.groups import Group, groups, missing_group
+from probes_reports.figures.forgetting_by_kind import forgetting_by_kind
+from probes_reports.sections.groups import Group, groups_by_kind, joined, kinds_note, missing_group
 from probes_reports.sections.section import Absent, Plot, Section
 from probes_reports.view import RunView
 from probes_reports.wording import Prose, count, muted, percent, prose
@@ -58,6 +59,7 @@ def build(view: RunView) -> Section | Absent:
     facts = _facts(view)
     lowest = _columns(facts)
     shares, names = [_shares(fact, lowest) for fact in facts], _names(lowest, facts)
+    draw = forgetting_columns if len(facts) < 3 else forgetting_by_kind
     return Section(
         key="forgetting",
         title=TITLE,
@@ -66,8 +68,8 @@ def build(view: RunView) -> Section | Absent:
         parts=(
             Plot(
                 key="forgetting",
-                wide=forgetting_columns(shares, names),
-                narrow=forgetting_columns(shares, names, narrow=True),
+                wide=draw(shares, names),
+                narrow=draw(shares, names, narrow=True),
                 alt="Columns: share of each group by number of forgetting events.",
                 narrow_below=420,
             ),
@@ -94,7 +96,7 @@ def _facts(view: RunView) -> list[GroupCounts]:
     known = view.scores["forgetting_events"].notna().to_numpy()
     online = _online_means(view)
     facts = []
-    for group in groups(view):
+    for group in groups_by_kind(view):
         rows = view.scores[group.members & known]
         events, never = rows["forgetting_events"].to_numpy(dtype=np.int64), rows["never_learned"].to_numpy(dtype=bool)
         if len(events):
@@ -109,7 +111,7 @@ def _online_means(view: RunView) -> dict[str, float]:
     sample = view.sample(MOST_ONLINE)
     correct = view.run.trajectory("correct", measure="online", examples=sample)
     events, learned = forgetting_events(correct), never_learned(correct) == 0
-    members = {group.role: group.members[sample] & learned for group in groups(view)}
+    members = {group.role: group.members[sample] & learned for group in groups_by_kind(view)}
     return {role: float(events[chosen].mean()) for role, chosen in members.items() if chosen.any()}
 
 
@@ -139,11 +141,14 @@ def _answer(facts: Sequence[GroupCounts]) -> Prose:
     """Shares never forgotten, mean counts, and how many were never learned."""
     kept = [percent(fact.kept) for fact in facts]
     means = [_times(fact.mean) for fact in facts if fact.mean is not None]
-    of = [f"of the {fact.group.name}" for fact in facts]
+    of = [f"of {fact.group.the}" for fact in facts]
     start = f"{kept[0]} {of[0]} were learned and never forgotten"
-    start += f", {kept[1]} {of[1]}." if len(facts) == 2 else "."
+    rest = [f"{share} {which}" for share, which in zip(kept[1:], of[1:], strict=True)]
+    start += f", {rest[0]}." if len(facts) == 2 else f", {joined(rest)}." if rest else "."
     ones = "the learned ones" if any(fact.never.any() for fact in facts) else "they"
-    times = f" On average {ones} were forgotten {' against '.join(means)} times." if means else ""
+    against = " against ".join(means) if len(means) < 3 else f"{joined(means)}"
+    in_turn = ", in this order" if len(means) > 2 else ""
+    times = f" On average {ones} were forgotten {against} times{in_turn}." if means else ""
     return prose(start, muted(f"{times} {_learned(facts)}"))
 
 
@@ -152,16 +157,17 @@ def _times(mean: float) -> str:
 
 
 def _learned(facts: Sequence[GroupCounts]) -> str:
-    missed = [f"{percent(float(fact.never.mean()))} of the {fact.group.name}" for fact in facts if fact.never.any()]
+    missed = [f"{percent(float(fact.never.mean()))} of {fact.group.the}" for fact in facts if fact.never.any()]
     if not missed:
         return "Every example was learned at some epoch."
-    return f"{' and '.join(missed)} were never learned."
+    return f"{joined(missed)} were never learned."
 
 
 def _caption(view: RunView, facts: Sequence[GroupCounts]) -> Prose:
     event = "answered with the given label at one epoch, with another at the next"
     missing = missing_group(view, [fact.group for fact in facts])
-    return prose(f"Share of each group by number of forgetting events: {event}. {_measured(view, facts)}{missing}")
+    measured, kinds = _measured(view, facts), kinds_note(view)
+    return prose(f"Share of each group by number of forgetting events: {event}. {measured}{missing}{kinds}")
 
 
 def _measured(view: RunView, facts: Sequence[GroupCounts]) -> str:
@@ -169,7 +175,7 @@ def _measured(view: RunView, facts: Sequence[GroupCounts]) -> str:
     if view.measure == "online":
         return "Counted online, in the training passes, as published counts are."
     swept = "Counted in the sweep after every epoch; published counts are online, in the training passes."
-    values = " and ".join(f"{_times(fact.online)} for {fact.group.name}" for fact in facts if fact.online is not None)
+    values = joined([f"{_times(fact.online)} for {fact.group.name}" for fact in facts if fact.online is not None])
     if not values:
         return swept
     sampled = f" in a sample of {count(MOST_ONLINE)}" if view.num_examples > MOST_ONLINE else ""

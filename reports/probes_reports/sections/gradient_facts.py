@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from probes_reports.figures.groups import Role
-from probes_reports.sections.groups import FEWEST, Group, groups
+from probes_reports.sections.groups import FEWEST, Group, groups, groups_by_kind
 from probes_reports.sections.probe_frames import frame_of, main_epoch, quantiles_by_epoch
 from probes_reports.view import RunView
 
@@ -76,6 +77,7 @@ class Facts:
     Attributes:
         epochs: int64; of the norms.
         norms: by group; empty where none was measured.
+        drawn: what has a line: the same, or each kind of noise in place of the noisy ones.
         agreement: None where it was not measured.
         start, start_is: epoch that sentences start with, and what it is.
         last: the last measured epoch.
@@ -83,6 +85,7 @@ class Facts:
 
     epochs: np.ndarray
     norms: tuple[GroupNorms, ...]
+    drawn: tuple[GroupNorms, ...]
     agreement: Agreement | None
     start: int
     start_is: str
@@ -106,16 +109,19 @@ def facts_of(view: RunView) -> Facts | str | None:
     compared = frame_of(view, "coherence", ("group", "quantity", "value", "examples"))
     if frame is None and compared is None:
         return None
-    epochs, norms = _norms(view, frame)
+    epochs, norms = _norms(view, frame, groups(view))
+    by_kind = _norms(view, frame, groups_by_kind(view))[1] if view.kinds else norms
     agreement = None if compared is None else _agreement(compared)
     measured = sorted({*epochs.tolist(), *([] if agreement is None else agreement.epochs.tolist())})
     if not measured:
         return "Gradients were measured, but none of them is finite."
     start, start_is = main_epoch(view, measured)
-    return Facts(epochs, norms, agreement, start, start_is, measured[-1])
+    return Facts(epochs, norms, by_kind, agreement, start, start_is, measured[-1])
 
 
-def _norms(view: RunView, frame: pd.DataFrame | None) -> tuple[np.ndarray, tuple[GroupNorms, ...]]:
+def _norms(
+    view: RunView, frame: pd.DataFrame | None, shown: Sequence[Group]
+) -> tuple[np.ndarray, tuple[GroupNorms, ...]]:
     """Quantiles of each group that has any, at the epochs at which one has."""
     if frame is None:
         return np.empty(0, dtype=np.int64), ()
@@ -129,7 +135,7 @@ def _norms(view: RunView, frame: pd.DataFrame | None) -> tuple[np.ndarray, tuple
             quantiles_by_epoch(frame, "gradient_norm", group, epochs.tolist()),
             int(group.members[usable].sum()),
         )
-        for group in groups(view)
+        for group in shown
     ]
     found = [norms for norms in found if np.isfinite(norms.quantiles).any()]
     if not found:

@@ -125,8 +125,9 @@ def norms_caption(view: RunView, facts: Facts) -> Prose:
         if whole
         else f"the loss of each of {_measured(facts)}, of {count(view.num_examples)} training examples,"
     )
+    both = "median and middle half" if len(facts.drawn) > 2 else "median, middle half and middle 90%"
     return prose(
-        f"Length of the gradient of {whose} by all weights: median, middle half and middle 90% of each group. "
+        f"Length of the gradient of {whose} by all weights: {both} of each group. "
         f"Dots are the epochs measured, lines between them only connect.{shown}"
     )
 
@@ -152,7 +153,9 @@ def agreement_caption(view: RunView, agreement: Agreement) -> Prose:
         if single
         else f"{count(agreement.examples)} clean and as many noisy examples"
     )
-    return prose(f"Measured on a panel of {whom}, the same at every epoch. These measures depend on that number.")
+    kinds = " The panel does not tell the kinds of noise apart." if view.kinds and not single else ""
+    text = f"Measured on a panel of {whom}, the same at every epoch. These measures depend on that number.{kinds}"
+    return prose(text)
 
 
 def how_to_read(view: RunView, facts: Facts) -> tuple[Prose, ...]:

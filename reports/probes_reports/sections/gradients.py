@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from probes_reports.figures.epoch_lines import Line, Scale, Size, epoch_lines
-from probes_reports.figures.groups import Role
+from probes_reports.figures.groups import DASH, Role
 from probes_reports.sections.gradient_facts import Agreement, Facts, facts_of
 from probes_reports.sections.gradient_words import (
     agreement_caption,
@@ -19,6 +19,7 @@ from probes_reports.sections.gradient_words import (
     pair_captions,
     signed,
 )
+from probes_reports.sections.groups import key_of
 from probes_reports.sections.section import Absent, Caption, Columns, Heading, Part, Plot, Section
 from probes_reports.view import RunView
 from probes_reports.wording import muted, number, prose
@@ -82,12 +83,13 @@ def _norm_parts(view: RunView, facts: Facts) -> tuple[Part, ...]:
         Line(
             norms.group.role,
             norms.group.label,
-            norms.group.label,
+            norms.group.label if len(facts.drawn) < 3 else "",
             facts.epochs,
             norms.quantiles[:, 2],
             norms.quantiles[:, [0, 1, 3, 4]],
+            dash=DASH.get(norms.group.role, ""),
         )
-        for norms in facts.norms
+        for norms in facts.drawn
     ]
     scale = _norm_scale(facts)
     plot = Plot(
@@ -97,12 +99,12 @@ def _norm_parts(view: RunView, facts: Facts) -> tuple[Part, ...]:
         alt="Median, middle half and middle 90% of the gradient norms of each group over the epochs.",
         data_title="norms",
     )
-    return plot, Caption(norms_caption(view, facts))
+    return *key_of([norms.group for norms in facts.drawn], "line"), plot, Caption(norms_caption(view, facts))
 
 
 def _norm_scale(facts: Facts) -> Scale:
     """From the lowest 5% quantile to the highest 95% one, at least a decade and at most DECADES of them."""
-    values = np.concatenate([norms.quantiles.ravel() for norms in facts.norms])
+    values = np.concatenate([norms.quantiles.ravel() for norms in facts.drawn])
     positive = values[np.isfinite(values) & (values > 0)]
     high = float(positive.max()) if len(positive) else 1.0
     low = max(float(positive.min()) if len(positive) else 0.1, high / 10**DECADES)

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from probes_reports.figures.epoch_lines import SERIES, Line, Scale, epoch_lines
-from probes_reports.sections.kinds_drawn import kind_name, kinds_drawn
+from probes.runs.kinds import kinds_of
+from probes_reports.figures.base import escape
+from probes_reports.figures.epoch_lines import Line, Scale, epoch_lines
+from probes_reports.figures.groups import DASH
+from probes_reports.sections.groups import LINE_SHAPES, joined, roles_of_kinds
+from probes_reports.sections.kinds_drawn import kind_name
 from probes_reports.sections.section import Absent, Cell, Column, Key, Part, Plot, Section, Swatch, Table
 from probes_reports.view import RunView
 from probes_reports.wording import Prose, count, muted, percent, prose
@@ -33,6 +37,8 @@ class Kind:
         replaced: of these, noisy examples with their true label: their inputs were replaced.
         epochs: int, (T,).
         shares: float, (T,); of those drawn, answered as labelled.
+        true_peak: highest share of its wrong labels that were answered with the true one; NaN where it has none.
+        true_peak_epoch: when; None where it has none.
     """
 
     name: str
@@ -41,6 +47,8 @@ class Kind:
     replaced: int
     epochs: np.ndarray
     shares: np.ndarray
+    true_peak: float
+    true_peak_epoch: int | None
 
     def reached(self, share: float) -> int | None:
         """The first epoch after epoch 0 at which such a share was answered as labelled; None where none was."""
@@ -80,21 +88,22 @@ HOW_TO_READ = (
 DEFINITION = (
     "The share counts every example that a kind was drawn for, also those that a draw left as they were: a label "
     "redrawn from all classes may be its own again. Half, 90%: the first epoch at which so many of them are answered "
-    "as labelled. Made noisy: the label is not the true one, or the input was replaced."
+    "as labelled. Made noisy: the label is not the true one, or the input was replaced. True label, at most: the "
+    "highest share of its wrong labels that were answered with the true label instead; a replaced input has its right "
+    "label, so a kind of those has no such share."
 )
 
 
 def _kinds(view: RunView) -> list[Kind]:
     """Those that were drawn and answered, in the order of their epochs in the table."""
     found = []
-    for name, drawn in kinds_drawn(view).items():
-        members = (view.examples["corruption"].fillna("") == name).to_numpy(dtype=bool)
-        differs = np.zeros(view.num_examples, dtype=bool) if view.differs is None else view.differs
-        noisy = np.zeros(view.num_examples, dtype=bool) if view.noisy is None else view.noisy
+    for name, row in kinds_of(view.run).iterrows():
         epochs, shares = view.drawn_curve(f"train/{name}")
         if len(epochs):
-            wrong, replaced = int((members & differs).sum()), int((members & noisy & ~differs).sum())
-            found.append(Kind(name, drawn, wrong, replaced, epochs, shares))
+            peak = row["true_label_peak_epoch"]
+            when = None if np.isnan(row["true_label_peak"]) else int(peak)
+            drawn, wrong, replaced = (int(row[column]) for column in ("drawn", "wrong", "replaced"))
+            found.append(Kind(str(name), drawn, wrong, replaced, epochs, shares, float(row["true_label_peak"]), when))
     return sorted(found, key=_order)
 
 
@@ -105,9 +114,18 @@ def _order(kind: Kind) -> tuple[float, float]:
 
 
 def _drawn(view: RunView, kinds: Sequence[Kind]) -> tuple[Part, ...]:
+    roles = roles_of_kinds([*view.kinds, *(kind.name for kind in kinds if kind.name not in view.kinds)])
     lines = [
-        Line(SERIES[at % len(SERIES)], kind.name, kind.name, kind.epochs, kind.shares, measured=False)
-        for at, kind in enumerate(kinds)
+        Line(
+            roles[kind.name],
+            kind.name,
+            kind.name,
+            kind.epochs,
+            kind.shares,
+            measured=False,
+            dash=DASH[roles[kind.name]],
+        )
+        for kind in kinds
     ]
     epochs, shares = view.drawn_curve("train/clean")
     if len(epochs):
@@ -116,12 +134,12 @@ def _drawn(view: RunView, kinds: Sequence[Kind]) -> tuple[Part, ...]:
         key="kinds",
         wide=epoch_lines(lines, SHARES, view.guides()),
         narrow=epoch_lines(lines, SHARES, view.guides(), size="narrow"),
-        alt=f"Share answered as labelled over the epochs, of clean examples and of {_joined([k.name for k in kinds])}.",
+        alt=f"Share answered as labelled over the epochs, of clean examples and of {joined([k.name for k in kinds])}.",
         data_title="share answered as labelled, by kind",
     )
     written = " ".join(str(note.text) for note in plot.wide.layout.annotations)
-    key = tuple(Swatch(line.name, line.tone, "line") for line in lines)
-    return Key(key, narrow_only=all(line.name in written for line in lines)), plot
+    key = tuple(Swatch(line.name, line.tone, LINE_SHAPES.get(line.tone, "line")) for line in lines)
+    return Key(key, narrow_only=all(escape(line.name) in written for line in lines)), plot
 
 
 def _table(view: RunView, kinds: Sequence[Kind]) -> Table:
@@ -132,12 +150,24 @@ def _table(view: RunView, kinds: Sequence[Kind]) -> Table:
         Column("half by", "right", keep_narrow=False),
         Column("90% by", "right"),
         Column(f"at epoch {count(view.last_epoch)}", "right"),
+        *((Column("true label, at most", "right", keep_narrow=False),) if _any_wrong(kinds) else ()),
     )
-    return Table(columns, tuple(_row(view, kind) for kind in kinds), alt="Every kind of noise by itself.")
+    return Table(
+        columns,
+        tuple(_row(view, kind, wrong=_any_wrong(kinds)) for kind in kinds),
+        alt="Every kind of noise by itself.",
+    )
 
 
-def _row(view: RunView, kind: Kind) -> tuple[Cell, ...]:
+def _any_wrong(kinds: Sequence[Kind]) -> bool:
+    return any(kind.true_peak_epoch is not None for kind in kinds)
+
+
+def _row(view: RunView, kind: Kind, *, wrong: bool) -> tuple[Cell, ...]:
     size = max(view.num_examples, 1)
+    peak = prose("–")
+    if kind.true_peak_epoch is not None:
+        peak = prose(percent(kind.true_peak), muted(f" epoch {count(kind.true_peak_epoch)}"))
     return (
         Cell(prose(kind_name(kind.name))),
         Cell(prose(count(kind.drawn), muted(f" {percent(kind.drawn / size)}"))),
@@ -145,6 +175,7 @@ def _row(view: RunView, kind: Kind) -> tuple[Cell, ...]:
         Cell(prose(_epoch(kind.reached(HALF)))),
         Cell(prose(_epoch(kind.reached(MEMORIZED)))),
         Cell(prose(percent(kind.final))),
+        *((Cell(peak),) if wrong else ()),
     )
 
 
@@ -166,25 +197,19 @@ def _answer(view: RunView, kinds: Sequence[Kind]) -> Prose:
     reached = {kind.name: kind.reached(MEMORIZED) for kind in kinds}
     known = [(epoch, name) for name, epoch in reached.items() if epoch is not None]
     missing = [kind for kind in kinds if reached[kind.name] is None]
-    shares = _joined([f"{percent(kind.final)} of {kind.name}" for kind in missing])
+    shares = joined([f"{percent(kind.final)} of {kind.name}" for kind in missing])
+    verb = "was" if len(missing) == 1 else "were"
     if not known:
         return prose(f"{so_far}By epoch {last} none was memorized.", muted(f" Answered as labelled: {shares}."))
     (first, name), *others = known
     rest_told = [f"of {other} by epoch {count(epoch)}" for epoch, other in others]
-    told = _joined([f"90% of {name} were answered as labelled by epoch {count(first)}", *rest_told])
-    rest = (
-        f" By epoch {last} {shares} {'was' if len(missing) == 1 else 'were'} answered as labelled." if missing else ""
-    )
+    told = joined([f"90% of {name} were answered as labelled by epoch {count(first)}", *rest_told])
+    rest = f" {shares} {verb} answered so by epoch {last}." if missing else ""
     return prose(f"{so_far}{told}.", muted(rest))
 
 
 def _caption(kinds: Sequence[Kind]) -> Prose:
     kept = [(kind.drawn - kind.wrong - kind.replaced, kind.name) for kind in kinds]
-    same = _joined([f"{count(size)} of {name}" for size, name in kept if size > 0])
+    same = joined([f"{count(size)} of {name}" for size, name in kept if size > 0])
     left = f" Drawn but left as they were: {same}; they count too." if same else ""
     return prose(f"Share of the examples of each kind that are answered as labelled.{left}")
-
-
-def _joined(things: Sequence[str]) -> str:
-    """ "a, b and c"; "" of none."""
-    return things[0] if len(things) == 1 else f"{', '.join(things[:-1])} and {things[-1]}" if things else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from probes_reports.figures.learning import Band, Curve, Mark, learning_curves
+from probes_reports.sections.kinds_drawn import kinds_drawn
 from probes_reports.sections.learning_words import Tile, header_facts, hero_facts, lede, noisy_group, tiles
 from probes_reports.sections.section import Key, Part, Plot, Section, Swatch
 from probes_reports.view import RunView
@@ -196,6 +197,8 @@ def _how_to_read(view: RunView) -> tuple[Prose, ...]:
     )
     if not view.num_noisy:
         return (prose(*learned, " " + pointing),)
+    alike = " All inputs shuffled alike share a pattern of their own; that can be learned."
+    exception = alike if "shuffled_pixels" in kinds_drawn(view) else ""
     hidden = prose(
         "The ",
         true("dashed line"),
@@ -204,8 +207,10 @@ def _how_to_read(view: RunView) -> tuple[Prose, ...]:
         "examples that claim otherwise.",
     )
     memorized = noisy(f"The {noisy_group(view)}")
+    answer_so = "answer with them" if view.words is LABELS else "answer them as labelled"
+    only_way = f" follow no pattern, so the only way to {answer_so} is to memorize them.{exception}"
     return (
-        prose(*learned, " ", memorized, " follow no pattern, so the only way to answer with them is to memorize them."),
+        prose(*learned, " ", memorized, only_way),
         *((hidden,) if view.differs_any else ()),
         prose(
             "The shaded stretch on the left ends at the best validation accuracy; the one on the right ends where 90% "

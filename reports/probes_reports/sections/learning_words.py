@@ -236,7 +236,7 @@ def _fit(facts: HeroFacts) -> tuple[Any, ...]:
     if facts.words is MIXED:
         what, verb = f"of all {count(facts.num_noisy)} {facts.words.noisy} as labelled", "answered"
     elif not facts.labels_differ:
-        what, verb = "of them as labelled", "answered"
+        what, verb = f"of the {facts.words.noisy} as labelled", "answered"
     instead = " instead" if share > 0.5 and facts.true_at_peak is not None and facts.words is not MIXED else ""
     who = "it" if _middle(facts) else "the network"
     return (f"By epoch {epoch:,} {who} {verb} {percent(share)} {what}{instead}",)

@@ -10,7 +10,7 @@ import numpy as np
 
 from probes.scores.detection import auroc as rank_noisy_above_clean
 from probes_reports.figures.loss import LossBand, loss_ribbons, slice_layouts
-from probes_reports.sections.groups import Group, groups, missing_group
+from probes_reports.sections.groups import Group, groups_by_kind, joined, key_of, kinds_note, missing_group
 from probes_reports.sections.section import Absent, Data, Plot, Section, Slider
 from probes_reports.view import RunView
 from probes_reports.wording import Clause, Prose, auroc, clean, count, muted, noisy, number, prose
@@ -75,6 +75,7 @@ def build(view: RunView) -> Section | Absent:
         question=QUESTION,
         answer=_answer(view, losses, start),
         parts=(
+            *key_of(losses.groups, "line"),
             Plot(
                 key="loss",
                 wide=loss_ribbons(bands, losses.epochs, losses.edges, at, guides),
@@ -127,7 +128,7 @@ def _epochs(view: RunView) -> np.ndarray:
 
 def _losses(view: RunView) -> Losses | None:
     """Quantiles and fine histograms in one pass over the epochs, O(N) in memory; None where no loss is finite."""
-    members, epochs = groups(view), _epochs(view)
+    members, epochs = groups_by_kind(view), _epochs(view)
     quantiles = np.full((len(members), len(epochs), len(QUANTILES)), np.nan)
     counts = np.zeros((len(members), len(epochs), FINE_BINS + 1), dtype=np.int64)
     for row, epoch in enumerate(epochs):
@@ -216,9 +217,9 @@ def _on_groups(losses: Losses, values: Sequence[str]) -> tuple[Clause | str, ...
     """ "0.52 on clean examples and 2.64 on wrong labels", the numbers in the colours of the groups."""
     tones = {"clean": clean, "noisy": noisy, "all": Clause}
     pieces: list[Clause | str] = []
-    for group, value in zip(losses.groups, values, strict=True):
-        pieces += [" and " if pieces else "", tones[group.role](value)]
-        pieces.append("" if group.role == "all" else f" on {group.name}")
+    for place, (group, value) in enumerate(zip(losses.groups, values, strict=True), 1):
+        pieces += ["" if place == 1 else " and " if place == len(values) else ", "]
+        pieces += [tones.get(group.role, Clause)(value), "" if group.role == "all" else f" on {group.name}"]
     return tuple(piece for piece in pieces if piece != "")
 
 
@@ -229,7 +230,8 @@ def _later(view: RunView, losses: Losses, start: int, last: int) -> str:
     before, after = _detection(view, start), _detection(view, last)
     if last == start:
         return f" {spread}" if before is None else f" As a detector the loss had AUROC {auroc(before)}."
-    sentence = f" At epoch {count(last)} it was {' and '.join(final)}"
+    in_turn = ", in this order" if len(final) > 2 else ""
+    sentence = f" At epoch {count(last)} it was {joined(final)}{in_turn}"
     if before is None or after is None:
         return f"{sentence}. {spread}"
     if auroc(before) == auroc(after):
@@ -257,10 +259,11 @@ def _caption(view: RunView, losses: Losses, start: int, why: str) -> Prose:
     measured = "in the training passes of each epoch" if view.measure == "online" else "after each epoch"
     held = len(view.run.closed_epochs) + int(view.run.has_initial)
     drawn = f" {count(len(losses.epochs))} of {count(held)} epochs are drawn." if len(losses.epochs) < held else ""
+    both = "the middle half" if len(losses.groups) > 2 else "the middle half and the middle 90%"
     return prose(
-        f"Ribbons: median loss {measured}, with the middle half and the middle 90% of each group. Bars: all examples "
+        f"Ribbons: median loss {measured}, with {both} of each group. Bars: all examples "
         f"at the chosen epoch on the same scale, as shares of their group; the slider starts at epoch {count(start)}, "
-        f"{why}.{drawn}{missing_group(view, losses.groups)}"
+        f"{why}.{drawn}{missing_group(view, losses.groups)}{kinds_note(view)}"
     )
 
 

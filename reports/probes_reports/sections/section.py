@@ -25,10 +25,14 @@ __all__ = [
     "Part",
     "Plot",
     "Section",
+    "Shape",
     "Slider",
     "Swatch",
     "Table",
 ]
+
+
+Shape = Literal["area", "line", "dash", "dot", "diamond", "disc", "square", "triangle", "triangle-down", "cross"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class Swatch:
 
     label: str
     tone: str
-    shape: Literal["area", "line", "dash", "dot", "diamond", "disc"] = "area"
+    shape: Shape = "area"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from probes_reports.figures.when import LearningTimes, any_cut, learning_times
-from probes_reports.sections.groups import Group, groups, missing_group
+from probes_reports.figures.when_by_kind import learning_times_by_kind
+from probes_reports.sections.groups import Group, groups_by_kind, joined, kinds_note, missing_group
 from probes_reports.sections.section import Absent, Plot, Section
 from probes_reports.view import RunView
 from probes_reports.wording import Prose, count, muted, percent, prose
@@ -59,7 +60,8 @@ def build(view: RunView) -> Section | Absent:
     facts = _facts(view)
     edges = epoch_bins(_last_learned(facts))
     times = [_times(fact, edges) for fact in facts]
-    wide = learning_times(times, edges)
+    draw = learning_times if len(times) < 3 else learning_times_by_kind
+    wide = draw(times, edges)
     return Section(
         key="when",
         title=TITLE,
@@ -69,13 +71,13 @@ def build(view: RunView) -> Section | Absent:
             Plot(
                 key="when",
                 wide=wide,
-                narrow=learning_times(times, edges, narrow=True),
+                narrow=draw(times, edges, narrow=True),
                 alt="Bars per epoch: share of each group that is learned then, for the first time and for good.",
                 narrow_below=420,
             ),
         ),
         caption=_caption(view, facts, int(edges[1] - edges[0]), any_cut(wide)),
-        how_to_read=_how_to_read(),
+        how_to_read=_how_to_read(by_kind=len(facts) > 2),
         definition=_definition(),
         half=True,
     )
@@ -122,7 +124,7 @@ def _facts(view: RunView) -> list[GroupTimes]:
     if peak is not None and 0 < peak < view.last_epoch:
         lost = (view.epoch(peak)["correct"] == 1) & ~(good <= peak)
     facts = []
-    for group in groups(view):
+    for group in groups_by_kind(view):
         chosen = group.members & visited
         if chosen.any():
             share = None if lost is None else float(lost[chosen].mean())
@@ -143,22 +145,22 @@ def _times(fact: GroupTimes, edges: np.ndarray) -> LearningTimes:
 
 
 def _answer(view: RunView, facts: Sequence[GroupTimes]) -> Prose:
-    parts = [f"half of the {facts[0].group.name}", *(f"half of the {fact.group.name}" for fact in facts[1:])]
     pieces = []
-    for place, (part, fact) in enumerate(zip(parts, facts, strict=True)):
+    for place, fact in enumerate(facts):
         verb = " were first answered as labelled" if place == 0 else ""
         if fact.half_by is not None:
-            pieces.append(f"{part}{verb} by epoch {count(fact.half_by)}")
+            half = "half of" if place < 1 or len(facts) < 3 else "of"
+            pieces.append(f"{half} {fact.group.the}{verb} by epoch {count(fact.half_by)}")
         else:
             within = f" within {_epochs(view.last_epoch)}"
-            pieces.append(f"only {percent(fact.ever)} of the {fact.group.name}{verb}{within}")
-    sentence = ", ".join(pieces) + "."
+            pieces.append(f"only {percent(fact.ever)} of {fact.group.the}{verb}{within}")
+    sentence = (", ".join(pieces) if len(pieces) < 3 else joined(pieces)) + "."
     return prose(sentence[0].upper() + sentence[1:], muted(_lost(view, facts[0])))
 
 
 def _lost(view: RunView, fact: GroupTimes) -> str:
     """How many did not stay learned, of the first group: the clean examples where there are any."""
-    ones = {"clean": "clean ones", "noisy": fact.group.name, "all": "examples"}[fact.group.role]
+    ones = {"clean": "clean ones", "all": "examples"}.get(fact.group.role, fact.group.name)
     at = f"right at epoch {count(view.key.peak or 0)}"
     if fact.lost is not None:
         some = f" {percent(fact.lost)} of the {ones}, {at}, were lost again later."
@@ -173,18 +175,23 @@ def _caption(view: RunView, facts: Sequence[GroupTimes], width: int, any_is_cut:
     bars = "at each epoch" if width == 1 else f"in every {count(width)} epochs"
     cut = "" if not any_is_cut else " A bar beyond the scale is cut off and says its value."
     missing = missing_group(view, [fact.group for fact in facts])
-    return prose(f"Share of each group that is learned {bars}: for the first time, and for good.{cut}{missing}")
+    rows = "" if len(facts) < 3 else " Up, in full colour: first learned; down, pale: learned for good."
+    return prose(
+        f"Share of each group that is learned {bars}: for the first time, and for good.{rows}{cut}{missing}"
+        f"{kinds_note(view)}"
+    )
 
 
-def _how_to_read() -> tuple[Prose, ...]:
+def _how_to_read(*, by_kind: bool) -> tuple[Prose, ...]:
+    above, below, half = ("Up", "Down", "direction") if by_kind else ("Above", "Below", "half")
     return (
         prose(
-            "Above, an example counts at the first epoch at which it is answered with its given label. Below, at the "
-            "epoch from which every later answer is the given label too. The two differ for examples that are lost "
+            f"{above}, an example counts at the first epoch at which it is answered with its given label. {below}, at "
+            "the epoch from which every later answer is the given label too. The two differ for examples that are lost "
             "and learned again."
         ),
         prose(
-            "Bars of one colour add up to 100% in each half, less the share in brackets: examples that were never "
+            f"Bars of one colour add up to 100% in each {half}, less the share in brackets: examples that were never "
             "answered as labelled, or were not at the end. Whatever is right at the last epoch counts as learned for "
             "good, so a late bar may be an accident of where training stopped."
         ),

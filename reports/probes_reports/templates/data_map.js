@@ -20,6 +20,7 @@
     const add = (name, label, colour) => { if (label >= 0) pieces.push(`${pieces.length ? "  " : ""}${name} `, clause(held.classes[label], colour)); };
     if (held.given.length) add("given", held.given[at], tone);
     if (held.true.length) add("true", held.true[at], held.true[at] === held.given[at] ? tone : "true");
+    if (held.kinds[at]) pieces.push("  ", clause(held.kinds[at], "muted"));
     return pieces;
   }
   function answers(at) {

@@ -83,7 +83,7 @@
       const name = () => {
         const title = this.canvas.querySelector(".hoverlayer .legendtitletext");
         const epoch = this.canvas._hoverdata?.[0]?.customdata;
-        if (title && title.textContent === "epoch" && Number.isInteger(epoch)) title.textContent = `epoch ${epoch}`;
+        if (title && /^(epoch|from epochs 1 to)$/.test(title.textContent) && Number.isInteger(epoch)) title.textContent += ` ${epoch}`;
       };
       this.canvas.on("plotly_hover", name);
       new MutationObserver(name).observe(this.canvas, { childList: true, subtree: true }); // it is redrawn without an event too

@@ -38,3 +38,13 @@ def test_a_guide_label_that_would_touch_a_more_important_one_is_left_out():
     guides = [Guide(30, "noise memorized", "#1", "#2"), Guide(31, "clean learned", "#1", "#2")]
 
     assert [label["text"] for label in guide_labels(guides, 120)] == ["noise memorized"]
+
+
+def test_a_guide_label_stands_aside_for_a_neighbour_as_long_as_it_keeps_its_line():
+    first, second = guide_labels([Guide(3, "clean learned", "#1", "#2"), Guide(4, "best validation", "#1", "#2")], 20)
+
+    across = [label["x"] / float(place(20)) * 900 for label in (first, second)]
+    half = [3.4 * len(label["text"]) + 6 for label in (first, second)]
+    assert first["xshift"] == 0
+    assert across[1] + second["xshift"] - half[1] > across[0] + half[0]  # clear of each other
+    assert abs(second["xshift"]) < half[1]  # and still above its line

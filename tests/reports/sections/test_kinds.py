@@ -39,9 +39,10 @@ def test_the_table_says_what_was_drawn_made_and_memorized(view):
     half = 1 + next(at for at, share in enumerate(shares) if share >= 0.5)
     ninety = 1 + next(at for at, share in enumerate(shares) if share >= 0.9)
     assert rows["redrawn from all classes (uniform_all)"] == [
-        "8 20.0%", "6 wrong labels 15.0%", f"epoch {half}", f"epoch {ninety}", f"{shares[-1]:.0%}",
+        "8 20.0%", "6 wrong labels 15.0%", f"epoch {half}", f"epoch {ninety}", f"{shares[-1]:.0%}", "100% epoch 1",
     ]  # fmt: skip
     assert rows["noise instead of the input (gaussian)"][:2] == ["6 15.0%", "6 replaced inputs 15.0%"]
+    assert rows["noise instead of the input (gaussian)"][-1] == "–"  # its labels are right: no true one to turn to
     assert "Drawn but left as they were: 2 of uniform_all" in plain_text(kinds.build(view).caption)
 
 
