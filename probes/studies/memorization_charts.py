@@ -61,7 +61,7 @@ def _histogram(found: Sequence[Measured], control: Sequence[Measured]) -> BarCha
 
     def bars(name: str, groups: Sequence[np.ndarray], swatch: Swatch) -> Bars:
         counts = [np.histogram(values, bins=[-np.inf, *edges[:-1], np.inf])[0] for values in groups]
-        table = np.stack([count / max(count.sum(), 1) for count in counts])
+        table = np.stack([count / max(len(values), 1) for count, values in zip(counts, groups, strict=True)])
         mean, sd = table.mean(0), table.std(0, ddof=1) if len(table) > 1 else np.zeros(table.shape[1])
         return Bars(name, mean, np.maximum(mean - sd, 0), mean + sd, swatch)
 
