@@ -114,8 +114,18 @@ def _find(results: Results, scale: Scale) -> Findings:
     charts: list[Chart] = [
         _by_width(noisy, control, widths),
         _by_epoch(noisy.over, control.over, max(widths)),
-        _by_both("by-both", "And over both at once?", noisy.courses),
-        _by_both("by-both-without-noise", "And over both, without noise?", control.courses),
+        _by_both(
+            "by-both",
+            "And over both at once?",
+            "The peak moves with both: it lies where so many epochs just fit so many examples at that width.",
+            noisy.courses,
+        ),
+        _by_both(
+            "by-both-without-noise",
+            "And over both, without noise?",
+            "Without label noise the peak is lower.",
+            control.courses,
+        ),
         _table(noisy, control, widths),
     ]
     return Findings(claims, charts, _notes(scale))
@@ -194,19 +204,24 @@ def _claims(error: np.ndarray, fit: np.ndarray, over: np.ndarray, widths: Sequen
 
 
 def _against_control(noisy: _Measured, control: _Measured) -> list[Claim]:
-    """That the peak is one of label noise: rises with it and without, of the same seed."""
+    """That it is label noise that makes test error rise: by how much with it and without, of the same seed."""
     in_width = _paired_rises((noisy.seeds, noisy.error), (control.seeds, control.error))
     in_epochs = _paired_rises((noisy.over_seeds, noisy.over), (control.over_seeds, control.over))
     rows = (
-        ("noise-raises-peak-in-width", "Along the width test error peaks higher", "widths", in_width),
-        ("noise-raises-peak-in-epochs", "Of a wide network it rises more over the epochs", "epochs", in_epochs),
+        ("rises-more-with-noise-in-width", "Along the width test error rises more after its dip", "widths", in_width),
+        (
+            "rises-more-with-noise-in-epochs",
+            "Over the epochs test error of a wide network rises more after its dip",
+            "epochs",
+            in_epochs,
+        ),
     )
     return [
         Claim(
             id,
             f"{words} with label noise than without.",
             SOURCE,
-            f"rise of the test error from its dip to its peak over {along}, with noise less without, by seed",
+            f"rise of the test error from its dip to the highest after it over {along}, with noise less without",
             at_least(BEYOND),
             FIGURES,
             tuple((with_noise - without).tolist()),
@@ -331,7 +346,7 @@ def _epochs(over: np.ndarray) -> list[int]:
     return list(range(SMOOTH, SMOOTH + over.shape[1])) if len(over) else []
 
 
-def _by_both(id: str, question: str, errors: Mapping[int, Sequence[np.ndarray]]) -> HeatMap:
+def _by_both(id: str, question: str, paper: str, errors: Mapping[int, Sequence[np.ndarray]]) -> HeatMap:
     """Mean test error by width and epoch; narrow networks at the bottom."""
     last = min((len(curve) for curves in errors.values() for curve in curves), default=0)
     epochs = np.unique(np.geomspace(1, last, COLUMNS).round().astype(int)) if last else np.empty(0, dtype=int)
@@ -341,7 +356,7 @@ def _by_both(id: str, question: str, errors: Mapping[int, Sequence[np.ndarray]])
     return HeatMap(
         id,
         question,
-        "The peak moves with both: it lies where so many epochs just fit so many examples at that width.",
+        paper,
         f"Mean over the seeds: from {low:.3f} to {high:.3f}.",
         "epoch",
         "units",

@@ -203,9 +203,9 @@ def _notes(found: Sequence[Measured], control: Sequence[Measured]) -> list[str]:
 
 
 def _control_words(control: Sequence[Measured]) -> str:
-    models = " / ".join(f"{len(one.answers):,} at seed {one.seed}" for one in control)
+    models = " and ".join(f"{len(one.answers):,} models at seed {one.seed}" for one in control)
     return (
-        f"Without noise: {models or 'no'} models, on the labels as the data have them and the same subsets. So few "
+        f"Without noise: {models or 'no models'}, on the labels as the data have them and the same subsets. So few "
         "seeds show what the values are without noise; no claim rests on them."
     )
 

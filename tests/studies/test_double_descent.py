@@ -151,8 +151,8 @@ def found_of(monkeypatch, *missing, without_noise=WITHOUT_NOISE):
 
 
 @pytest.mark.parametrize("along", ["width", "epochs"])
-def test_the_peak_is_compared_with_that_of_the_same_seed_without_noise(monkeypatch, along):
-    claim = {claim.id: claim for claim in found_of(monkeypatch).claims}[f"noise-raises-peak-in-{along}"]
+def test_the_rise_is_compared_with_that_of_the_same_seed_without_noise(monkeypatch, along):
+    claim = {claim.id: claim for claim in found_of(monkeypatch).claims}[f"rises-more-with-noise-in-{along}"]
 
     assert claim.values == pytest.approx([0.30 - 0.12, 0.34 - 0.11, 0.40 - 0.13])
     assert claim.verdict == "reproduced"
@@ -163,15 +163,15 @@ def test_the_peak_is_compared_with_that_of_the_same_seed_without_noise(monkeypat
 def test_a_seed_that_lacks_one_of_the_two_is_not_compared(monkeypatch, missing):
     claims = {claim.id: claim.values for claim in found_of(monkeypatch, missing).claims}
 
-    assert claims["noise-raises-peak-in-width"] == pytest.approx([0.30 - 0.12, 0.40 - 0.13])
-    assert len(claims["noise-raises-peak-in-epochs"]) == 3
+    assert claims["rises-more-with-noise-in-width"] == pytest.approx([0.30 - 0.12, 0.40 - 0.13])
+    assert len(claims["rises-more-with-noise-in-epochs"]) == 3
     assert len(claims["second-descent-in-width"]) == (2 if missing.startswith("width") else 3)
 
 
-def test_equal_courses_raise_no_peak(monkeypatch):
+def test_equal_courses_rise_alike(monkeypatch):
     verdicts = {claim.id: claim.verdict for claim in found_of(monkeypatch, without_noise=PEAK).claims}
 
-    assert verdicts["noise-raises-peak-in-width"] == verdicts["noise-raises-peak-in-epochs"] == "not reproduced"
+    assert verdicts["rises-more-with-noise-in-width"] == verdicts["rises-more-with-noise-in-epochs"] == "not reproduced"
 
 
 def test_both_courses_are_drawn(monkeypatch):

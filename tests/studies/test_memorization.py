@@ -130,7 +130,7 @@ def test_memorization_without_noise_stands_beside_that_with_it(scale):
     row = dict(zip(charts["numbers"].header, charts["numbers"].rows[-1], strict=True))
     assert (row["seed"], row["models"], row["clean"], row["noisy"]) == ("0, without noise", "64", "0.125", "–")
     assert charts["scores"].ours.endswith("share of noisy examples is 0 and every AUROC undefined, not 0.5.")
-    assert any(note.startswith("Without noise: 64 at seed 0 models") for note in found.notes)
+    assert any(note.startswith("Without noise: 64 models at seed 0, on") for note in found.notes)
 
 
 def test_without_a_control_nothing_is_said_of_it(scale):
