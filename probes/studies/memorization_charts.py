@@ -62,18 +62,25 @@ def _histogram(found: Sequence[Measured], control: Sequence[Measured]) -> BarCha
     def bars(name: str, groups: Sequence[np.ndarray], swatch: Swatch) -> Bars:
         counts = [np.histogram(values, bins=[-np.inf, *edges[:-1], np.inf])[0] for values in groups]
         table = np.stack([count / max(len(values), 1) for count, values in zip(counts, groups, strict=True)])
-        mean, sd = table.mean(0), table.std(0, ddof=1) if len(table) > 1 else np.zeros(table.shape[1])
+        mean = table.mean(0)
+        if len(table) == 1:
+            return Bars(name, mean, swatch=swatch)
+        sd = table.std(0, ddof=1)
         return Bars(name, mean, np.maximum(mean - sd, 0), mean + sd, swatch)
 
     clean, noisy = ([one.value[one.noisy == is_noisy] for one in found] for is_noisy in (False, True))
     every = [one.value for one in control]
-    means = [cell([float(values.mean()) for values in groups], 2) for groups in (clean, noisy, every)]
+    seeds = " and ".join(f"seed {one.seed}" for one in control)
+    without = (
+        f"; without noise {cell([float(values.mean()) for values in every], 2)} of all, {seeds}" if control else ""
+    )
+    means = [cell([float(values.mean()) for values in groups], 2) for groups in (clean, noisy)]
     return BarChart(
         "histogram",
         "How much are examples memorized?",
         "Most examples are hardly memorized; a long tail is, up to 1. On ImageNet about 32 % reach 0.3.",
         f"Mean memorization {means[0]} of clean and {means[1]} of noisy examples, mean and one sd over {len(found)} "
-        f"repetitions; {means[2]} of all without noise, over {len(control)}.",
+        f"repetitions{without}.",
         "share of the group",
         names,
         [
