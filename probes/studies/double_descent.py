@@ -64,49 +64,89 @@ def describe_descent(errors: np.ndarray) -> Descent:
     return Descent(dip, peak, tuple(recovery.tolist()), bool(second))
 
 
+@dataclass(frozen=True)
+class _Measured:
+    """What the runs at one share of noise give, of the seeds that have every width; `over`, of those with the widest.
+
+    Attributes:
+        seeds: S of them.
+        error: float, (S, W); test error in the end, by width.
+        fit: float, (S, W); training accuracy in the end, as labelled.
+        courses: by width, the test error of each seed over the epochs.
+        over_seeds: those of `over`.
+        over: float, (S', P); test error of the widest over the epochs, smoothed.
+    """
+
+    seeds: list[int]
+    error: np.ndarray
+    fit: np.ndarray
+    courses: dict[int, list[np.ndarray]]
+    over_seeds: list[int]
+    over: np.ndarray
+
+
 def _widths(scale: Scale) -> tuple[int, ...]:
     return scale.pick((2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048), (4, 12, 32, 128, 512, 2048))
 
 
-def _name(width: int) -> str:
-    return f"width{width}-seed{{seed}}"
-
-
-def _of(width: int, seed: int) -> str:
-    return _name(width).format(seed=seed)
+def _name(width: int, noise: float) -> str:
+    return f"{'' if noise else 'without-noise-'}width{width}-seed{{seed}}"
 
 
 def _points(scale: Scale) -> list[Training]:
-    options = {"noise": NOISE, "depth": 1, "optimizer": "adam", "lr": 1e-3, "momentum": 0.0}
+    """Every width with noise, and again without: the same split, starts and orders."""
+    options = {"depth": 1, "optimizer": "adam", "lr": 1e-3, "momentum": 0.0, "epochs": scale.pick(300, 100)}
     return [
         Training(
-            _of(width, seed),
-            scale.config(**options, width=width, seed=seed, epochs=scale.pick(300, 100)),
+            _name(width, noise).format(seed=seed),
+            scale.config(**options, noise=noise, width=width, seed=seed),
         )
+        for noise in (NOISE, 0.0)
         for width in _widths(scale)
         for seed in scale.seeds
     ]
 
 
 def _find(results: Results, scale: Scale) -> Findings:
-    runs = {width: results.runs(_name(width), _whole(results, scale)) for width in _widths(scale)}
-    error = np.array([[_end(1 - curve(run, "test")) for run in of] for of in runs.values()]).T  # (S, widths)
-    fit = np.array([[_end(curve(run, "train/all")) for run in of] for of in runs.values()]).T
-    largest = results.runs(_name(max(runs)), scale.seeds)
-    over = np.array([_smooth(1 - curve(run, "test")) for run in largest])
-    claims = _claims(error, fit, over, list(runs))
+    noisy, control = (_measure(results, scale, noise) for noise in (NOISE, 0.0))
+    widths = list(_widths(scale))
+    claims = [*_claims(noisy.error, noisy.fit, noisy.over, widths), *_against_control(noisy, control)]
     charts: list[Chart] = [
-        _by_width(error, fit, list(runs)),
-        _by_epoch(over, max(runs)),
-        _by_both({width: [1 - curve(run, "test") for run in of] for width, of in runs.items()}),
-        _table(error, fit, list(runs)),
+        _by_width(noisy, control, widths),
+        _by_epoch(noisy.over, control.over, max(widths)),
+        _by_both(
+            "by-both",
+            "And over both at once?",
+            "The peak moves with both: it lies where so many epochs just fit so many examples at that width.",
+            noisy.courses,
+        ),
+        _by_both(
+            "by-both-without-noise",
+            "And over both, without noise?",
+            "Without label noise the peak is lower.",
+            control.courses,
+        ),
+        _table(noisy, control, widths),
     ]
     return Findings(claims, charts, _notes(scale))
 
 
-def _whole(results: Results, scale: Scale) -> list[int]:
+def _measure(results: Results, scale: Scale, noise: float) -> _Measured:
+    seeds = _whole(results, scale, noise)
+    runs = {width: results.runs(_name(width, noise), seeds) for width in _widths(scale)}
+    courses = {width: [1 - curve(run, "test") for run in of] for width, of in runs.items()}
+    error = np.array([[_end(course) for course in of] for of in courses.values()]).T
+    fit = np.array([[_end(curve(run, "train/all")) for run in of] for of in runs.values()]).T
+    widest = _name(max(runs), noise)
+    over_seeds = [seed for seed in scale.seeds if results.run(widest.format(seed=seed)) is not None]
+    over = np.array([_smooth(1 - curve(run, "test")) for run in results.runs(widest, over_seeds)])
+    return _Measured(seeds, error, fit, courses, over_seeds, over)
+
+
+def _whole(results: Results, scale: Scale, noise: float) -> list[int]:
     """Seeds that have a run of every width: what one seed recovers is read along its own curve."""
-    return [seed for seed in scale.seeds if all(results.run(_of(width, seed)) is not None for width in _widths(scale))]
+    names = [_name(width, noise) for width in _widths(scale)]
+    return [seed for seed in scale.seeds if all(results.run(name.format(seed=seed)) is not None for name in names)]
 
 
 def _end(values: np.ndarray) -> float:
@@ -163,6 +203,51 @@ def _claims(error: np.ndarray, fit: np.ndarray, over: np.ndarray, widths: Sequen
     ]
 
 
+def _against_control(noisy: _Measured, control: _Measured) -> list[Claim]:
+    """That it is label noise that makes test error rise: by how much with it and without, of the same seed."""
+    in_width = _paired_rises((noisy.seeds, noisy.error), (control.seeds, control.error))
+    in_epochs = _paired_rises((noisy.over_seeds, noisy.over), (control.over_seeds, control.over))
+    rows = (
+        ("rises-more-with-noise-in-width", "Along the width test error rises more after its dip", "widths", in_width),
+        (
+            "rises-more-with-noise-in-epochs",
+            "Over the epochs test error of a wide network rises more after its dip",
+            "epochs",
+            in_epochs,
+        ),
+    )
+    return [
+        Claim(
+            id,
+            f"{words} with label noise than without.",
+            SOURCE,
+            f"rise of the test error from its dip to the highest after it over {along}, with noise less without",
+            at_least(BEYOND),
+            FIGURES,
+            tuple((with_noise - without).tolist()),
+            f"The rise is {cell(with_noise.tolist())} with noise and {cell(without.tolist())} without.",
+        )
+        for id, words, along, (with_noise, without) in rows
+    ]
+
+
+def _paired_rises(
+    noisy: tuple[Sequence[int], np.ndarray], control: tuple[Sequence[int], np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """`_rise` with noise and without, of the seeds that have both: float, (S,) each."""
+    both = [seed for seed in noisy[0] if seed in control[0]]
+    first, second = (errors[[seeds.index(seed) for seed in both]] for seeds, errors in (noisy, control))
+    return _rise(first), _rise(second)
+
+
+def _rise(errors: np.ndarray) -> np.ndarray:
+    """By seed, from the dip of the mean to its peak; 0 where the mean falls all the way."""
+    if not len(errors):
+        return np.empty(0)
+    found = describe_descent(errors)
+    return np.asarray(errors[:, found.peak] - errors[:, found.dip])
+
+
 def _beyond_spread(found: Descent | None) -> tuple[float, ...]:
     if found is None or len(found.recovery) < 2:
         return ()
@@ -205,14 +290,17 @@ def _distance(error: np.ndarray, fit: np.ndarray, widths: Sequence[int]) -> tupl
     return tuple(found)
 
 
-def _by_width(error: np.ndarray, fit: np.ndarray, widths: Sequence[int]) -> LineChart:
+def _by_width(noisy: _Measured, control: _Measured, widths: Sequence[int]) -> LineChart:
+    error, fit = noisy.error, noisy.fit
     lines = [
         spread("test error", widths, error.T.tolist(), swatch="test"),
         spread("training error, as labelled", widths, (1 - fit).T.tolist(), swatch="noisy", dashed=True),
+        spread("test error without noise", widths, control.error.T.tolist(), swatch="other"),
+        spread("training error without noise", widths, (1 - control.fit).T.tolist(), swatch="other", dashed=True),
     ]
     fitting = (fit >= FITTED).mean(0) if len(fit) else np.zeros(len(widths))
     reached = [width for width, share in zip(widths, fitting, strict=True) if share > 0.5]
-    marks = [Mark("x", float(reached[0]), "fits 99 %")] if reached else []
+    marks = [Mark("x", float(reached[0]), "fits 99 % of the noisy")] if reached else []
     found = describe_descent(error) if len(error) else None
     return LineChart(
         "by-width",
@@ -228,8 +316,11 @@ def _by_width(error: np.ndarray, fit: np.ndarray, widths: Sequence[int]) -> Line
     )
 
 
-def _by_epoch(over: np.ndarray, width: int) -> LineChart:
-    epochs = list(range(SMOOTH, SMOOTH + over.shape[1])) if len(over) else []
+def _by_epoch(over: np.ndarray, control: np.ndarray, width: int) -> LineChart:
+    lines = [
+        band("test error", _epochs(over), list(over), swatch="test"),
+        band("test error without noise", _epochs(control), list(control), swatch="other"),
+    ]
     found = describe_descent(over) if len(over) else None
     marks = (
         []
@@ -243,14 +334,19 @@ def _by_epoch(over: np.ndarray, width: int) -> LineChart:
         "" if found is None else _epoch_seen(found),
         "epoch",
         "test error (mean of 5 epochs)",
-        [band("test error", epochs, list(over), swatch="test")],
+        lines,
         marks,
         log_x=True,
         percent_y=True,
     )
 
 
-def _by_both(errors: Mapping[int, Sequence[np.ndarray]]) -> HeatMap:
+def _epochs(over: np.ndarray) -> list[int]:
+    """Last epoch of each mean of five."""
+    return list(range(SMOOTH, SMOOTH + over.shape[1])) if len(over) else []
+
+
+def _by_both(id: str, question: str, paper: str, errors: Mapping[int, Sequence[np.ndarray]]) -> HeatMap:
     """Mean test error by width and epoch; narrow networks at the bottom."""
     last = min((len(curve) for curves in errors.values() for curve in curves), default=0)
     epochs = np.unique(np.geomspace(1, last, COLUMNS).round().astype(int)) if last else np.empty(0, dtype=int)
@@ -258,9 +354,9 @@ def _by_both(errors: Mapping[int, Sequence[np.ndarray]]) -> HeatMap:
     high = max((float(values.max()) for values in means.values()), default=float("nan"))
     low = min((float(values.min()) for values in means.values()), default=float("nan"))
     return HeatMap(
-        "by-both",
-        "And over both at once?",
-        "The peak moves with both: it lies where so many epochs just fit so many examples at that width.",
+        id,
+        question,
+        paper,
         f"Mean over the seeds: from {low:.3f} to {high:.3f}.",
         "epoch",
         "units",
@@ -272,10 +368,11 @@ def _by_both(errors: Mapping[int, Sequence[np.ndarray]]) -> HeatMap:
     )
 
 
-def _table(error: np.ndarray, fit: np.ndarray, widths: Sequence[int]) -> Table:
-    columns = zip(widths, error.T.tolist(), (1 - fit).T.tolist(), strict=False)
-    rows = [[width, cell(errors), cell(misfits)] for width, errors, misfits in columns]
-    header = ["units", "test error", "training error"]
+def _table(noisy: _Measured, control: _Measured, widths: Sequence[int]) -> Table:
+    tables = [noisy.error, 1 - noisy.fit, control.error, 1 - control.fit]
+    columns = [[cell(of) for of in table.T.tolist()] for table in tables]
+    rows = [[width, *cells] for width, *cells in zip(widths, *columns, strict=True)]
+    header = ["units", "test error", "training error", "test error without noise", "training error without noise"]
     return Table(
         "numbers", "The numbers", "None published for this setting.", "Mean ± sd over the seeds.", header, rows
     )
@@ -285,6 +382,8 @@ def _notes(scale: Scale) -> list[str]:
     return [
         f"One hidden layer, Adam at 0.001, {scale.pick(300, 100)} epochs, {NOISE:.0%} of the labels redrawn; errors "
         "are means of the last 5 epochs.",
+        "Without noise: the same widths, starts, orders and epochs on the labels as the data have them. Rises are "
+        "compared by seed, each from the dip of the mean to its peak, which is searched for alike in both.",
         "A recovery counts as a second descent only beyond two sd over the seeds: a plateau is never called one.",
         "Along the number of training examples, where the paper sees a peak, too, nothing is measured here.",
         "Published: ResNet-18 of widths 1 to 64 on CIFAR-10 with 15 % noise, 4,000 epochs of Adam.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -34,9 +34,15 @@ def _models(scale: Scale) -> dict[int, int]:
     return {seed: scale.pick(192 if place else 1024, 64) for place, seed in enumerate(scale.seeds)}
 
 
-def _blocks(scale: Scale, seed: int) -> dict[str, int]:
+def _control(scale: Scale) -> dict[int, int]:
+    """By seed: models on the labels as the data have them. Few seeds: it is drawn for comparison, and no claim."""
+    return {seed: scale.pick(192, 64) for seed in scale.seeds[: scale.pick(2, 1)]}
+
+
+def _blocks(scale: Scale, seed: int, noise: float) -> dict[str, int]:
     """Names of a seed's computations, and the number of the first model of each."""
-    return {f"seed{seed}-models{first:04d}": first for first in range(0, _models(scale)[seed], _block(scale))}
+    models, name = (_models(scale), "") if noise else (_control(scale), "without-noise-")
+    return {f"{name}seed{seed}-models{first:04d}": first for first in range(0, models[seed], _block(scale))}
 
 
 def _block(scale: Scale) -> int:
@@ -44,11 +50,12 @@ def _block(scale: Scale) -> int:
 
 
 def _points(scale: Scale) -> list[Computation | Training]:
-    shared = {"dataset": scale.dataset, "subset": scale.subset, "noise": NOISE, "epochs": EPOCHS}
+    shared = {"dataset": scale.dataset, "subset": scale.subset, "epochs": EPOCHS, "models": _block(scale)}
     blocks = [
-        Computation(name, train_on_subsets, {**shared, "seed": seed, "first": first, "models": _block(scale)})
-        for seed in scale.seeds
-        for name, first in _blocks(scale, seed).items()
+        Computation(name, train_on_subsets, {**shared, "noise": noise, "seed": seed, "first": first})
+        for noise, seeds in ((NOISE, _models(scale)), (0.0, _control(scale)))
+        for seed in seeds
+        for name, first in _blocks(scale, seed, noise).items()
     ]
     return [*blocks, *(Training(f"run-seed{seed}", _one_run(scale, seed)) for seed in scale.seeds)]
 
@@ -59,20 +66,27 @@ def _one_run(scale: Scale, seed: int) -> TrainConfig:
 
 
 def _find(results: Results, scale: Scale) -> Findings:
-    found = []
-    for seed in scale.seeds:
-        parts = [value for value in map(results.value, _blocks(scale, seed)) if value is not None]
-        if parts:
-            data = noisy_data(scale.dataset, scale.subset, {"uniform_all": NOISE}, seed)
-            run = results.run(f"run-seed{seed}")
-            found.append(Measured(seed, SubsetAnswers.from_dicts(parts), data, run))
+    found = _measured(results, scale, NOISE, _models(scale))
+    control = _measured(results, scale, 0.0, _control(scale))
     charts: list[Chart] = []
     if found:
-        charts = memorization_charts(found)
-    return Findings(_claims(found), charts, _notes(found))
+        charts = memorization_charts(found, control)
+    return Findings(_claims(found, control), charts, _notes(found, control))
 
 
-def _claims(found: Sequence[Measured]) -> list[Claim]:
+def _measured(results: Results, scale: Scale, noise: float, seeds: Iterable[int]) -> list[Measured]:
+    """Of the seeds that have models."""
+    found = []
+    for seed in seeds:
+        parts = [value for value in map(results.value, _blocks(scale, seed, noise)) if value is not None]
+        if parts:
+            data = noisy_data(scale.dataset, scale.subset, {"uniform_all": noise}, seed)
+            run = results.run(f"run-seed{seed}") if noise else None
+            found.append(Measured(seed, SubsetAnswers.from_dicts(parts), data, run))
+    return found
+
+
+def _claims(found: Sequence[Measured], control: Sequence[Measured]) -> list[Claim]:
     def claim(
         id: str,
         statement: str,
@@ -96,7 +110,8 @@ def _claims(found: Sequence[Measured]) -> list[Claim]:
             at_least(0.5),
             [one.gap for one in found],
             f"Noisy {cell([float(values.mean()) for values in noisy])}, "
-            f"clean {cell([float(values.mean()) for values in clean])}; "
+            f"clean {cell([float(values.mean()) for values in clean])}, "
+            f"all without noise {cell([float(one.value.mean()) for one in control])}; "
             f"the standard error of one example's value is {errors} on average, by seed.",
         ),
         claim(
@@ -170,7 +185,7 @@ def _pairs(one: Measured) -> str:
     return f"{one.pairs(one.influence.value):,} ({one.pairs(one.chance.value):,} by chance)"
 
 
-def _notes(found: Sequence[Measured]) -> list[str]:
+def _notes(found: Sequence[Measured], control: Sequence[Measured]) -> list[str]:
     models = " / ".join(f"{len(one.answers):,}" for one in found)
     network = f"Networks {found[0].network}" if found else "Networks"
     return [
@@ -180,10 +195,19 @@ def _notes(found: Sequence[Measured]) -> list[str]:
         "sqrt(v_in / n_in + v_out / n_out), from the variances of right and wrong inside and outside.",
         "With noise the clean examples' values are not those of clean data: networks that learn wrong labels by heart "
         "also lose what they would have known.",
+        _control_words(control),
         "Influence is noisy: by chance alone some pairs pass the threshold, the more the fewer models there are. "
         "Chance is measured by giving every model the answers of another. Claims that count beyond a threshold "
         "therefore read equally many models of every seed, the first ones; means do not depend on their number.",
     ]
+
+
+def _control_words(control: Sequence[Measured]) -> str:
+    models = " and ".join(f"{len(one.answers):,} models at seed {one.seed}" for one in control)
+    return (
+        f"Without noise: {models or 'no models'}, on the labels as the data have them and the same subsets. So few "
+        "seeds show what the values are without noise; no claim rests on them."
+    )
 
 
 STUDY = Study(

@@ -20,6 +20,7 @@ from probes.studies.chart import (
     LineChart,
     Mark,
     Picture,
+    Swatch,
     Table,
     cell,
     picture,
@@ -38,40 +39,55 @@ SCORES = {
 ROWS, OTHERS = 6, 6  # of the gallery
 
 
-def memorization_charts(found: Sequence[Measured]) -> list[Chart]:
+def memorization_charts(found: Sequence[Measured], control: Sequence[Measured]) -> list[Chart]:
     """All of the page, in its order.
 
     Args:
         found: by seed; the first one's pairs are drawn.
+        control: without noise, of some of the seeds.
     """
-    return [_histogram(found), _pairs_chart(found[0]), *_galleries(found[0]), _table(found), _score_table(found)]
+    return [
+        _histogram(found, control),
+        _pairs_chart(found[0]),
+        *_galleries(found[0]),
+        _table(found, control),
+        _score_table(found, control),
+    ]
 
 
-def _histogram(found: Sequence[Measured]) -> BarChart:
+def _histogram(found: Sequence[Measured], control: Sequence[Measured]) -> BarChart:
     edges = np.linspace(0, 1, 11)
     names = ["below 0", *(f"{low:.1f}–{low + 0.1:.1f}" for low in edges[:-1])]
 
-    def shares(one: Measured, is_noisy: bool) -> np.ndarray:
-        values = one.value[one.noisy == is_noisy]
-        counts = np.histogram(values, bins=[-np.inf, *edges[:-1], np.inf])[0]
-        return np.asarray(counts / max(len(values), 1))
+    def bars(name: str, groups: Sequence[np.ndarray], swatch: Swatch) -> Bars:
+        counts = [np.histogram(values, bins=[-np.inf, *edges[:-1], np.inf])[0] for values in groups]
+        table = np.stack([count / max(len(values), 1) for count, values in zip(counts, groups, strict=True)])
+        mean = table.mean(0)
+        if len(table) == 1:
+            return Bars(name, mean, swatch=swatch)
+        sd = table.std(0, ddof=1)
+        return Bars(name, mean, np.maximum(mean - sd, 0), mean + sd, swatch)
 
-    bars = []
-    for name, is_noisy in (("clean", False), ("noisy", True)):
-        table = np.stack([shares(one, is_noisy) for one in found])
-        mean, sd = table.mean(0), table.std(0, ddof=1) if len(table) > 1 else np.zeros(table.shape[1])
-        bars.append(Bars(name, mean, np.maximum(mean - sd, 0), mean + sd, "noisy" if is_noisy else "clean"))
-    clean = [float(one.value[~one.noisy].mean()) for one in found]
-    noisy = [float(one.value[one.noisy].mean()) for one in found]
+    clean, noisy = ([one.value[one.noisy == is_noisy] for one in found] for is_noisy in (False, True))
+    every = [one.value for one in control]
+    seeds = " and ".join(f"seed {one.seed}" for one in control)
+    without = (
+        f"; without noise {cell([float(values.mean()) for values in every], 2)} of all, {seeds}" if control else ""
+    )
+    means = [cell([float(values.mean()) for values in groups], 2) for groups in (clean, noisy)]
     return BarChart(
         "histogram",
         "How much are examples memorized?",
         "Most examples are hardly memorized; a long tail is, up to 1. On ImageNet about 32 % reach 0.3.",
-        f"Mean memorization {cell(clean, 2)} of clean and {cell(noisy, 2)} of noisy examples; mean and one sd over "
-        f"{len(found)} repetitions.",
+        f"Mean memorization {means[0]} of clean and {means[1]} of noisy examples, mean and one sd over {len(found)} "
+        f"repetitions{without}.",
         "share of the group",
         names,
-        bars,
+        [
+            bars("clean", clean, "clean"),
+            bars("noisy", noisy, "noisy"),
+            *([bars("without noise", every, "other")] if control else []),
+        ],
         percent_y=True,
     )
 
@@ -100,22 +116,22 @@ def _pairs_chart(one: Measured) -> LineChart:
     )
 
 
-def _table(found: Sequence[Measured]) -> Table:
+def _table(found: Sequence[Measured], control: Sequence[Measured]) -> Table:
     rows = [
         [
-            str(one.seed),
+            f"{one.seed}{'' if one in found else ', without noise'}",
             f"{len(one.answers):,}",
             f"{one.value[~one.noisy].mean():.3f}",
-            f"{one.value[one.noisy].mean():.3f}",
+            _mean(one.value[one.noisy]),
             f"{np.nanmean(one.memorization.error):.3f}",
             f"{one.memorized[~one.noisy].mean():.3f}",
-            f"{one.memorized[one.noisy].mean():.3f}",
+            _mean(one.memorized[one.noisy]),
             f"{one.pairs(one.influence.value):,} ({one.pairs(one.chance.value):,})",
             f"{one.sure(one.influence).sum():,} ({one.sure(one.chance).sum():,})",
             f"{one.pairs(-one.influence.value):,}",
             f"{one.answers.test.mean():.3f}",
         ]
-        for one in found
+        for one in [*found, *control]
     ]
     header = [
         "seed",
@@ -134,7 +150,12 @@ def _table(found: Sequence[Measured]) -> Table:
     return Table("numbers", "The numbers", "MNIST: 35 pairs from 4,000 models, clean labels.", ours, header, rows)
 
 
-def _score_table(found: Sequence[Measured]) -> Table:
+def _mean(values: np.ndarray) -> str:
+    """As the table shows it; a dash where there are none."""
+    return f"{values.mean():.3f}" if len(values) else "–"
+
+
+def _score_table(found: Sequence[Measured], control: Sequence[Measured]) -> Table:
     """How well memorization, and cheaper scores, tell noisy examples from clean ones; and how alike they rank."""
     columns: dict[str, list[tuple[float, float]]] = {}
     for one in found:
@@ -150,10 +171,17 @@ def _score_table(found: Sequence[Measured]) -> Table:
         "Do cheaper scores say the same?",
         "No such table in the paper.",
         f"The scores of one run of a {found[0].network} network on all examples, each turned so that high is "
-        "suspicious; mean ± sd over seeds.",
+        f"suspicious; mean ± sd over seeds.{_undefined(control)}",
         ["score", "AUROC for noisy", "rank correlation with memorization"],
         rows,
     )
+
+
+def _undefined(control: Sequence[Measured]) -> str:
+    """What a detector makes of data without a noisy example."""
+    if not control or any(auroc(one.value, one.noisy) is not None for one in control):
+        return ""
+    return " Without noise the share of noisy examples is 0 and every AUROC undefined, not 0.5."
 
 
 def _scores(one: Measured) -> Mapping[str, np.ndarray]:

@@ -8,17 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from probes.studies.chart import BarChart, Bars, Chart, LineChart, Table, band, cell
+from probes.studies.chart import BarChart, Bars, Chart, Line, LineChart, Swatch, Table, band, cell
 from probes.studies.claim import Claim, at_least
 from probes.studies.point import Computation
 from probes.studies.results import Results
 from probes.studies.scale import Scale
 from probes.studies.study import Findings, Study
 
-__all__ = ["STUDY", "forget"]
+__all__ = ["STUDY", "forget", "forget_without_noise"]
 
 SOURCE = "Maini et al. 2022, section 3"
 NOISE = 0.2
+NOISY, CONTROL = "seed{seed}", "without-noise-seed{seed}"  # names of points
 NO_NUMBER = "shown as figures; no number verified for this setting"
 
 
@@ -67,6 +68,44 @@ def forget(dataset: str, subset: int | None, first: int, second: int, seed: int)
     }
 
 
+def forget_without_noise(dataset: str, subset: int | None, first: int, second: int, seed: int) -> dict[str, Any]:
+    """The control of `forget`: the same halves, starts and orders on the labels as the data have them.
+
+    Args:
+        dataset: of `probe train`.
+        subset: training examples to keep; None keeps all.
+        first: epochs on the first half.
+        second: epochs on the second.
+        seed: of weights and orders.
+
+    Returns:
+        By training example: `noisy` (known to be wrong in the data: none, as a rule), `forgotten` and `learned`, as
+        `forget` has them; and `kept`, the share of the first half still predicted as given, by epoch of the second
+        stage.
+    """
+    from probes.scores.learning_times import learned_epoch
+    from probes.scores.second_split import second_split_forgetting
+    from probes.training.setup import prepare, using_threads
+
+    config = Scale(dataset=dataset, subset=subset).config(noise=0.0, seed=seed)
+    examples = prepare(config).examples
+    count = len(examples)
+    halves = np.array_split(np.random.default_rng([seed, 5]).permutation(count), 2)
+    forgotten, learned = np.zeros(count, dtype=int), np.zeros(count, dtype=int)
+    kept = []
+    with using_threads(1):
+        for own, other in (halves, halves[::-1]):
+            before, after = _two_stages(config, own, other, (first, second))
+            learned[own], forgotten[own] = learned_epoch(before), second_split_forgetting(after)
+            kept.append(after.mean(1))
+    return {
+        "noisy": [False] * count if examples.noisy is None else examples.noisy.tolist(),
+        "forgotten": forgotten.tolist(),
+        "learned": [int(epoch) if epoch > 0 else None for epoch in learned],
+        "kept": np.mean(kept, axis=0).tolist(),
+    }
+
+
 def _two_stages(config: Any, own: np.ndarray, other: np.ndarray, epochs: tuple[int, int]) -> list[np.ndarray]:
     """Whether each example of `own` is predicted as given, int8 (E, n), while training on it and then on `other`."""
     import torch
@@ -99,11 +138,15 @@ def _stages(scale: Scale) -> tuple[int, int]:
 def _points(scale: Scale) -> list[Computation]:
     first, second = _stages(scale)
     common = {"dataset": scale.dataset, "subset": scale.subset, "first": first, "second": second}
-    return [Computation(f"seed{seed}", forget, {**common, "seed": seed}) for seed in scale.seeds]
+    return [
+        Computation(name.format(seed=seed), function, {**common, "seed": seed})
+        for name, function in ((NOISY, forget), (CONTROL, forget_without_noise))
+        for seed in scale.seeds
+    ]
 
 
 def _find(results: Results, scale: Scale) -> Findings:
-    found = results.values("seed{seed}", scale.seeds)
+    found, control = (results.values(name, scale.seeds) for name in (NOISY, CONTROL))
     claims = [
         Claim(
             "finds-noise",
@@ -134,10 +177,11 @@ def _find(results: Results, scale: Scale) -> Findings:
         ),
     ]
     charts: list[Chart] = [
-        _kept(found),
-        _times(found, _stages(scale)[1]),
-        _learned(found, _stages(scale)[0]),
-        _table(found),
+        _kept(found, control),
+        _times(found, control, _stages(scale)[1]),
+        _learned(found, control, _stages(scale)[0]),
+        _table(found, control),
+        _detection(found, control),
     ]
     return Findings(claims, charts, _notes())
 
@@ -173,15 +217,19 @@ def _fitted(row: dict[str, Any]) -> float:
     return float(learned[np.array(row["noisy"])].mean())
 
 
-def _learned(found: Sequence[dict[str, Any]], last: int) -> LineChart:
+def _area(values: Sequence[float]) -> str:
+    """AUROC over the seeds; without any noisy example it has no value, and 0.5 would be a false one."""
+    return "undefined" if values and np.isnan(values).all() else cell(values)
+
+
+def _learned(found: Sequence[dict[str, Any]], control: Sequence[dict[str, Any]], last: int) -> LineChart:
     """How much of each group is learned for good: first-split learning times, summed up."""
 
-    def share(row: dict[str, Any], noisy: bool) -> np.ndarray:
+    def share(row: dict[str, Any], noisy: bool | None) -> np.ndarray:
         times = np.array([last + 1 if epoch is None else epoch for epoch in row["learned"]])
-        group = times[np.array(row["noisy"]) == noisy]
+        group = times if noisy is None else times[np.array(row["noisy"]) == noisy]
         return np.asarray((group[:, None] <= np.arange(1, last + 1)).mean(0))
 
-    epochs = list(range(1, last + 1)) if found else []
     late, early = cell([_late(row) for row in found]), cell([_auroc(row) for row in found])
     return LineChart(
         "learned",
@@ -191,25 +239,34 @@ def _learned(found: Sequence[dict[str, Any]], last: int) -> LineChart:
         "epoch of the first stage",
         "learned for good",
         [
-            band("clean", epochs, [share(row, False) for row in found], swatch="clean"),
-            band("noisy, as labelled", epochs, [share(row, True) for row in found], swatch="noisy"),
+            _by_epoch("clean", [share(row, False) for row in found], "clean"),
+            _by_epoch("noisy, as labelled", [share(row, True) for row in found], "noisy"),
+            _by_epoch("without noise", [share(row, None) for row in control], "other"),
         ],
         percent_y=True,
     )
 
 
-def _kept(found: Sequence[dict[str, Any]]) -> LineChart:
-    epochs = list(range(1, len(found[0]["clean_kept"]) + 1)) if found else []
+def _by_epoch(name: str, curves: Sequence[Any], swatch: Swatch) -> Line:
+    return band(name, list(range(1, len(curves[0]) + 1)) if curves else [], curves, swatch=swatch)
+
+
+def _kept(found: Sequence[dict[str, Any]], control: Sequence[dict[str, Any]]) -> LineChart:
     lines = [
-        band("clean", epochs, [row["clean_kept"] for row in found], swatch="clean"),
-        band("noisy, as labelled", epochs, [row["noisy_kept"] for row in found], swatch="noisy"),
+        _by_epoch("clean", [row["clean_kept"] for row in found], "clean"),
+        _by_epoch("noisy, as labelled", [row["noisy_kept"] for row in found], "noisy"),
+        _by_epoch("without noise", [row["kept"] for row in control], "other"),
     ]
-    first = cell([row["noisy_kept"][0] for row in found], 2), cell([row["clean_kept"][0] for row in found], 2)
+    first = [
+        cell([row[name][0] for row in rows], 2)
+        for name, rows in (("noisy_kept", found), ("clean_kept", found), ("kept", control))
+    ]
     return LineChart(
         "kept",
         "What survives when training goes on with other examples?",
         "Wrong labels are forgotten within a few epochs, rare examples slowly, typical ones hardly ever.",
-        f"After one epoch of the second stage {first[0]} of the wrong labels and {first[1]} of the clean are kept.",
+        f"After one epoch of the second stage {first[0]} of the wrong labels and {first[1]} of the clean are kept; "
+        f"where no label was made wrong, {first[2]} of all.",
         "epoch of the second stage",
         "still predicted as given",
         lines,
@@ -217,23 +274,30 @@ def _kept(found: Sequence[dict[str, Any]]) -> LineChart:
     )
 
 
-def _times(found: Sequence[dict[str, Any]], last: int) -> BarChart:
+def _times(found: Sequence[dict[str, Any]], control: Sequence[dict[str, Any]], last: int) -> BarChart:
     edges = sorted({1, 2, 3, 6, 11, last // 2 + 1, last + 1, last + 2})
     names = [*(_range(low, high - 1) for low, high in pairwise(edges[:-1])), "never"]
-    bars = []
-    for name, noisy in (("clean", False), ("noisy", True)):
-        shares = [np.histogram(_groups(row, noisy), edges)[0] / _groups(row, noisy).size for row in found]
+
+    def bars(name: str, groups: Sequence[np.ndarray], swatch: Swatch) -> Bars:
+        shares = [np.histogram(times, edges)[0] / times.size for times in groups]
         means = np.mean(shares, axis=0).tolist() if shares else [float("nan")] * len(names)
-        bars.append(Bars(name, means, swatch="noisy" if noisy else "clean"))
+        return Bars(name, means, swatch=swatch)
+
     return BarChart(
         "times",
         "When is an example forgotten for good?",
         "Low is a wrong label, middle a rare example, never a typical one.",
         f"Mean epoch {cell([_mean(row, True) for row in found], 1)} for noisy and "
-        f"{cell([_mean(row, False) for row in found], 1)} for clean examples; never counts as {last + 1}.",
+        f"{cell([_mean(row, False) for row in found], 1)} for clean examples, "
+        f"{cell([float(np.mean(row['forgotten'])) for row in control], 1)} for all where no label was made wrong; "
+        f"never counts as {last + 1}.",
         "share of the group",
         names,
-        bars,
+        [
+            bars("clean", [_groups(row, False) for row in found], "clean"),
+            bars("noisy", [_groups(row, True) for row in found], "noisy"),
+            bars("without noise", [np.array(row["forgotten"]) for row in control], "other"),
+        ],
         percent_y=True,
     )
 
@@ -242,14 +306,19 @@ def _range(low: int, high: int) -> str:
     return f"epoch {low}" if low == high else f"epochs {low}–{high}"
 
 
-def _table(found: Sequence[dict[str, Any]]) -> Table:
+def _table(found: Sequence[dict[str, Any]], control: Sequence[dict[str, Any]]) -> Table:
+    groups = {
+        "clean": [_groups(row, False) for row in found],
+        "noisy": [_groups(row, True) for row in found],
+        "all, without noise": [np.array(row["forgotten"]) for row in control],
+    }
     rows = [
         [
             name,
-            cell([_mean(row, noisy) for row in found], 1),
-            cell([float(np.median(_groups(row, noisy))) for row in found], 1),
+            cell([float(times.mean()) for times in of], 1),
+            cell([float(np.median(times)) for times in of], 1),
         ]
-        for name, noisy in (("clean", False), ("noisy", True))
+        for name, of in groups.items()
     ]
     return Table(
         "numbers",
@@ -261,12 +330,34 @@ def _table(found: Sequence[dict[str, Any]]) -> Table:
     )
 
 
+def _detection(found: Sequence[dict[str, Any]], control: Sequence[dict[str, Any]]) -> Table:
+    rows = [
+        [
+            name,
+            cell([float(np.mean(row["noisy"])) for row in of]),
+            _area([_auroc(row) for row in of]),
+            _area([_late(row) for row in of]),
+        ]
+        for name, of in (("with noise", found), ("without noise", control))
+    ]
+    return Table(
+        "detection",
+        "How well are wrong labels told from the others?",
+        "None verified.",
+        "Where no label is wrong there is nothing to find: AUROC is undefined there, not 0.5.",
+        ["labels", "share of wrong labels", "AUROC, forgotten early", "AUROC, learned late"],
+        rows,
+    )
+
+
 def _notes() -> list[str]:
     return [
         f"Labels redrawn for {NOISE:.0%} of both halves; halves are swapped and merged, so that every example counts.",
         "Forgetting time: the first epoch of the second stage from which an example stays wrong to the end; one that "
         "is right in the end counts as never forgotten.",
         "The second stage needs a high learning rate, here that of the first.",
+        "Without noise: the same halves, starts and orders on the labels as the data have them. It is drawn for "
+        "comparison; no claim rests on it.",
         "Rare examples are not marked in these data: nothing is said of them.",
         "The published experiments train ResNets on images for 100 epochs.",
     ]

@@ -39,6 +39,7 @@ def what_came_out(study: Study, out: Path, backend: str, workers: int) -> tuple[
 def few_models(monkeypatch):
     """The study `memorization` of eight models a seed, in blocks of four."""
     monkeypatch.setattr(memorization, "_models", lambda scale: dict.fromkeys(scale.seeds, 8))
+    monkeypatch.setattr(memorization, "_control", lambda scale: {scale.seeds[0]: 4})
     monkeypatch.setattr(memorization, "_block", lambda scale: 4)
     monkeypatch.setattr(memorization, "EPOCHS", 5)
     return memorization.STUDY
@@ -61,7 +62,7 @@ def test_memorization_has_the_same_numbers_everywhere(tmp_path, few_models, back
     expected = what_came_out(few_models, tmp_path / "here", "loky", 1)
 
     assert what_came_out(few_models, tmp_path / "there", backend, workers) == expected
-    assert len(expected[1]) == 6
+    assert len(expected[1]) == 7
     assert expected[0]["status"] == "complete"
 
 

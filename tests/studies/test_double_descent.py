@@ -1,5 +1,7 @@
 """What counts as a second descent, and what never does."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -93,10 +95,13 @@ def test_words_tell_dip_peak_and_recovery_and_name_a_plateau():
 
 
 class MadeUp:
-    """Runs whose curve is their name; of one width a seed is missing."""
+    """Runs whose curve is their name; some are missing."""
+
+    def __init__(self, *missing):
+        self.missing = missing
 
     def run(self, name):
-        return None if name == "width12-seed1" else name
+        return None if name in self.missing else name
 
     def runs(self, pattern, seeds):
         return [name for name in (self.run(pattern.format(seed=seed)) for seed in seeds) if name is not None]
@@ -106,12 +111,12 @@ def test_a_seed_counts_only_with_every_width(monkeypatch):
     """Otherwise the peak of one seed would be set against the end of another."""
 
     def curve(run, group):
-        width, seed = (int("".join(filter(str.isdigit, part))) for part in run.split("-"))
+        width, seed = (int("".join(filter(str.isdigit, part))) for part in run.split("-")[-2:])
         return np.full(9, width / 10_000 + seed / 10)
 
     monkeypatch.setattr("probes.studies.double_descent.curve", curve)
     scale = Scale(quick=True)
-    charts = {chart.id: chart for chart in STUDY.find(MadeUp(), scale).charts}
+    charts = {chart.id: chart for chart in STUDY.find(MadeUp("width12-seed1"), scale).charts}
     lines = {line.name: line for line in charts["by-width"].lines}
 
     expected = [np.mean([1 - width / 10_000 - seed / 10 for seed in (0, 2)]) for width in _widths(scale)]
@@ -122,3 +127,72 @@ def test_a_seed_counts_only_with_every_width(monkeypatch):
         str(width): pytest.approx([error] * len(charts["by-both"].columns))
         for width, error in zip(_widths(scale), expected, strict=True)
     }
+
+
+PEAK, WITHOUT_NOISE = (0.30, 0.34, 0.40), (0.12, 0.11, 0.13)  # by seed
+
+
+def courses_of(peak, without_noise):
+    """Of a test error that dips at 12 units and peaks at 32; of the widest network, over the epochs."""
+
+    def curve(run, group):
+        width, seed = (int("".join(filter(str.isdigit, part))) for part in run.split("-")[-2:])
+        high = (without_noise if run.startswith("without-noise-") else peak)[seed]
+        if width == 2048 and group == "test":  # by epoch: down to 0.1, up to the peak, and on a level
+            return 1 - np.repeat([0.5, 0.1, high], 20)
+        return np.full(60, 1 - {4: 0.5, 12: 0.1, 32: high}.get(width, 0.1))
+
+    return curve
+
+
+def found_of(monkeypatch, *missing, without_noise=WITHOUT_NOISE):
+    monkeypatch.setattr("probes.studies.double_descent.curve", courses_of(PEAK, without_noise))
+    return STUDY.find(MadeUp(*missing), Scale(quick=True))
+
+
+@pytest.mark.parametrize("along", ["width", "epochs"])
+def test_the_rise_is_compared_with_that_of_the_same_seed_without_noise(monkeypatch, along):
+    claim = {claim.id: claim for claim in found_of(monkeypatch).claims}[f"rises-more-with-noise-in-{along}"]
+
+    assert claim.values == pytest.approx([0.30 - 0.12, 0.34 - 0.11, 0.40 - 0.13])
+    assert claim.verdict == "reproduced"
+    assert claim.seen == "The rise is 0.247 ± 0.050 with noise and 0.020 ± 0.010 without."
+
+
+@pytest.mark.parametrize("missing", ["width4-seed1", "without-noise-width4-seed1"])
+def test_a_seed_that_lacks_one_of_the_two_is_not_compared(monkeypatch, missing):
+    claims = {claim.id: claim.values for claim in found_of(monkeypatch, missing).claims}
+
+    assert claims["rises-more-with-noise-in-width"] == pytest.approx([0.30 - 0.12, 0.40 - 0.13])
+    assert len(claims["rises-more-with-noise-in-epochs"]) == 3
+    assert len(claims["second-descent-in-width"]) == (2 if missing.startswith("width") else 3)
+
+
+def test_equal_courses_rise_alike(monkeypatch):
+    verdicts = {claim.id: claim.verdict for claim in found_of(monkeypatch, without_noise=PEAK).claims}
+
+    assert verdicts["rises-more-with-noise-in-width"] == verdicts["rises-more-with-noise-in-epochs"] == "not reproduced"
+
+
+def test_both_courses_are_drawn(monkeypatch):
+    charts = {chart.id: chart for chart in found_of(monkeypatch).charts}
+    by_width = {line.name: line.y for line in charts["by-width"].lines}
+    by_epoch = {line.name: line.y for line in charts["by-epoch"].lines}
+
+    assert by_width["test error"][2] == pytest.approx(np.mean(PEAK))
+    assert by_width["test error without noise"][2] == pytest.approx(np.mean(WITHOUT_NOISE))
+    assert by_epoch["test error without noise"][-1] == pytest.approx(np.mean(WITHOUT_NOISE))
+    assert charts["by-both"].values[0][-1] == pytest.approx(np.mean(PEAK))
+    assert charts["by-both-without-noise"].values[0][-1] == pytest.approx(np.mean(WITHOUT_NOISE))
+    assert charts["numbers"].rows[2][3] == "0.120 ± 0.010"
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_every_run_has_a_twin_without_noise(quick):
+    points = {point.name: point.config for point in STUDY.points(Scale(quick=quick))}
+
+    assert len(points) == 2 * len(_widths(Scale(quick=quick))) * (3 if quick else 5)
+    for name, config in points.items():
+        if not name.startswith("without-noise-"):
+            assert config.noise == 0.2
+            assert points[f"without-noise-{name}"] == replace(config, noise=0.0)

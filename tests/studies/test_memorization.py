@@ -25,11 +25,14 @@ class MadeUp:
     def value(self, name: str) -> dict | None:
         if name == self.missing:
             return None
-        seed, first = (int("".join(filter(str.isdigit, part))) for part in name.split("-"))
-        data = data_of(seed)
+        seed, first = (int("".join(filter(str.isdigit, part))) for part in name.split("-")[-2:])
+        without_noise = name.startswith("without-noise-")
+        data = data_of(seed, 0.0 if without_noise else 0.4)
         random = np.random.default_rng([seed, first])
         inside = np.stack([random.permutation(40) < 28 for _ in range(32)])
         test = np.ones((32, len(data.test)), dtype=bool)
+        if without_noise:  # the first five are known by having been seen alone
+            return SubsetAnswers(inside, inside | (np.arange(40) >= 5), test).to_dict()
         test[:, 0] = inside[:, np.argmax(data.noisy)]
         test[:, 1] = inside[:, np.argmin(data.noisy)]
         return SubsetAnswers(inside, inside | ~data.noisy, test).to_dict()
@@ -38,8 +41,8 @@ class MadeUp:
         return None
 
 
-def data_of(seed):
-    return noisy_data("digits", 40, {"uniform_all": 0.4}, seed)
+def data_of(seed, noise=0.4):
+    return noisy_data("digits", 40, {"uniform_all": noise}, seed)
 
 
 @pytest.fixture
@@ -114,6 +117,46 @@ def test_seeds_of_more_models_count_pairs_by_as_many_as_the_others(scale):
     assert "All" not in whole["influential-pairs"].seen
 
 
+def test_memorization_without_noise_stands_beside_that_with_it(scale):
+    """One seed of 64 models: 5 of 40 examples are memorized, none is noisy, and nothing is there to be ranked."""
+    found = STUDY.find(MadeUp(), scale)
+    charts = {chart.id: chart for chart in found.charts}
+
+    bars = {bars.name: bars for bars in charts["histogram"].bars}
+    assert [bars["without noise"].y[place] for place in (1, -1)] == [35 / 40, 5 / 40]
+    assert bars["clean"].y[1] == bars["noisy"].y[-1] == 1
+    assert charts["histogram"].ours.endswith("3 repetitions; without noise 0.12 of all, seed 0.")
+    assert [len(bars[name].low) for name in ("clean", "without noise")] == [11, 0]  # one seed has no spread
+    assert "all without noise 0.125; " in claims(found)["noisy-memorized-more"].seen
+    row = dict(zip(charts["numbers"].header, charts["numbers"].rows[-1], strict=True))
+    assert (row["seed"], row["models"], row["clean"], row["noisy"]) == ("0, without noise", "64", "0.125", "–")
+    assert charts["scores"].ours.endswith("share of noisy examples is 0 and every AUROC undefined, not 0.5.")
+    assert any(note.startswith("Without noise: 64 models at seed 0, on") for note in found.notes)
+
+
+def test_without_a_control_nothing_is_said_of_it(scale):
+    class NoControl(MadeUp):
+        def value(self, name):
+            return None if name.startswith("without-noise-") else super().value(name)
+
+    charts = {chart.id: chart for chart in STUDY.find(NoControl(), scale).charts}
+
+    assert [bars.name for bars in charts["histogram"].bars] == ["clean", "noisy"]
+    assert "ithout noise" not in charts["scores"].ours + charts["histogram"].ours
+
+
+def test_the_control_has_the_subsets_of_its_seed():
+    """Of two seeds, on the labels as they are: what differs from the noisy models is the noise."""
+    points = {point.name: point for point in STUDY.points(Scale()) if "-models" in point.name}
+    control = {name: point for name, point in points.items() if name.startswith("without-noise-")}
+
+    assert sum(point.arguments["models"] for point in control.values()) == 2 * 192
+    for name, point in control.items():
+        noisy = points[name.removeprefix("without-noise-")]
+        assert point.function is noisy.function
+        assert point.arguments == {**noisy.arguments, "noise": 0.0}
+
+
 def test_nothing_done_says_nothing(scale):
     class Nothing:
         def value(self, name):
@@ -132,7 +175,7 @@ def test_a_full_study_trains_a_thousand_models_on_all_digits():
     assert sum(point.arguments["models"] for point in first) >= 1000
     others: dict[str, int] = {}
     for point in points:
-        if "-models" in point.name and point not in first:
+        if point.name.startswith("seed") and point not in first:
             others[point.name[:5]] = others.get(point.name[:5], 0) + point.arguments["models"]
     assert len(others) == 4
     assert len(set(others.values())) == 1

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from probes.studies import Scale, get_study
-from probes.studies.second_split import _auroc, _groups, _late, forget
+from probes.studies.second_split import _auroc, _groups, _late, forget, forget_without_noise
 
 
 def test_every_example_has_its_two_times():
@@ -45,10 +45,26 @@ def test_what_is_learned_late_or_never_is_suspicious_too():
     assert _late(row) == 0.875
 
 
+def test_the_control_has_no_noise_and_forgets_less():
+    """The same halves, of the same starts, on the true labels; what survives is what the last epoch predicts."""
+    found, noisy = (function("digits", 120, 30, 6, 0) for function in (forget_without_noise, forget))
+
+    assert found["noisy"] == [False] * 120
+    halves = np.array_split(np.random.default_rng([0, 5]).permutation(120), 2)
+    kept = [np.mean(np.array(found["forgotten"])[half] == 7) for half in halves]
+    assert found["kept"][-1] == pytest.approx(np.mean(kept))
+    assert np.mean([epoch is not None for epoch in found["learned"]]) > 0.95
+    assert np.mean(found["forgotten"]) > np.mean(noisy["forgotten"])
+    assert len(found["kept"]) == 6
+
+
 class TwoSeeds:
-    """Four examples; the first is noisy, learned late and forgotten at once."""
+    """Four examples; the first is noisy, learned late and forgotten at once; without noise nothing is forgotten."""
 
     def values(self, pattern, seeds):
+        if pattern.startswith("without-noise"):
+            row = {"noisy": [False] * 4, "learned": [1, 1, 2, None], "forgotten": [21, 21, 21, 11]}
+            return [{**row, "kept": [1.0] * 10 + [0.75] * 10} for _ in seeds]
         row = {"noisy": [True, False, False, False], "learned": [30, 1, 2, None], "forgotten": [1, 21, 21, 11]}
         return [{**row, "clean_kept": [1.0] * 19 + [2 / 3], "noisy_kept": [0.0] * 20} for _ in seeds]
 
@@ -62,6 +78,31 @@ def test_claims_and_curves_of_a_case_by_hand():
     assert learned["clean"][:2] == [1 / 3, 2 / 3]
     assert learned["clean"][-1] == 2 / 3
     assert (learned["noisy, as labelled"][28], learned["noisy, as labelled"][29]) == (0, 1)
+
+
+def test_without_noise_auroc_is_undefined_and_no_claim_rests_on_it():
+    study = get_study("second-split")
+    found = study.find(TwoSeeds(), Scale(quick=True))
+    charts = {chart.id: chart for chart in found.charts}
+
+    assert charts["detection"].rows == [
+        ["with noise", "0.250 ± 0.000", "1.000 ± 0.000", "0.667 ± 0.000"],
+        ["without noise", "0.000 ± 0.000", "undefined", "undefined"],
+    ]
+    assert charts["numbers"].rows[-1] == ["all, without noise", "18.5 ± 0.0", "21.0 ± 0.0"]
+    lines = {id: {line.name: line.y for line in charts[id].lines} for id in ("kept", "learned")}
+    assert lines["kept"]["without noise"] == [1.0] * 10 + [0.75] * 10
+    assert lines["learned"]["without noise"][:3] == [0.5, 0.75, 0.75]
+    shares = {bars.name: bars.y for bars in charts["times"].bars}["without noise"]
+    assert dict(zip(charts["times"].categories, shares, strict=True))["never"] == 0.75
+    assert [claim.id for claim in found.claims] == ["finds-noise", "clean-is-kept", "noise-was-learned"]
+
+
+def test_each_seed_has_its_control():
+    points = {point.name: point.arguments for point in get_study("second-split").points(Scale())}
+
+    assert len(points) == 10
+    assert all(points[f"seed{seed}"] == points[f"without-noise-seed{seed}"] for seed in range(5))
 
 
 def test_the_page_never_says_mislabelled():
