@@ -96,10 +96,9 @@ def load_dataset(
         dataset = assemble(_read(name, Path(data_root or DEFAULT_ROOT), download, label_column), split_seed)
     if given_labels is None:
         return dataset
-    from probes.data.label_files import read_given_labels
+    from probes.data.label_files import given_labels_from
 
-    truth = dataset.train.true_labels if dataset.train.true_labels is not None else dataset.train.given_labels
-    return dataset.with_labels(read_given_labels(given_labels, dataset), true=truth.numpy())
+    return given_labels_from(given_labels, dataset)
 
 
 def check_dataset(name: str) -> None:
