@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from probes.data.dataset import Dataset
     from probes.data.source import Source
 
-__all__ = ["DATASETS", "USER_DATA", "DatasetInfo", "check_dataset", "list_datasets", "load_dataset", "short_name"]
+__all__ = ["DATASETS", "USER_DATA", "DatasetInfo", "check_dataset", "is_path", "list_datasets", "load_dataset", "short_name"]
 
 DEFAULT_ROOT = Path("data")
 
@@ -115,6 +115,17 @@ def check_dataset(name: str) -> None:
     module, _, function = name.partition(":")
     if not (function.isidentifier() and all(part.isidentifier() for part in module.split("."))):
         raise unknown_name("dataset", name, [*DATASETS, *USER_DATA])
+
+
+def is_path(name: str) -> bool:
+    """Whether a data set is named by its file or folder, which need not be there.
+
+    Example:
+        >>> [is_path(name) for name in ("folder:photos", "data/adult.csv", "photos", "digits", "mine:load")]
+        [True, True, True, False, False]
+    """
+    ending = Path(name).suffix.lower()
+    return name.startswith("folder:") or ending in (".npz", *_TABLES) or (name not in DATASETS and ":" not in name)
 
 
 def short_name(name: str) -> str:
