@@ -13,7 +13,16 @@ if TYPE_CHECKING:
     from probes.data.dataset import Dataset
     from probes.data.source import Source
 
-__all__ = ["DATASETS", "USER_DATA", "DatasetInfo", "check_dataset", "is_path", "list_datasets", "load_dataset", "short_name"]
+__all__ = [
+    "DATASETS",
+    "USER_DATA",
+    "DatasetInfo",
+    "check_dataset",
+    "is_path",
+    "list_datasets",
+    "load_dataset",
+    "short_name",
+]
 
 DEFAULT_ROOT = Path("data")
 

@@ -59,8 +59,8 @@ def _encode_first(encode: Callable[[list[Any]], Encoded]) -> Callable[[list[Any]
     """Encode the first of some frames, the others being empty."""
 
     def encode_first(frames: list[Any]) -> Encoded:
-        (features,), flags, notes = encode(frames[:1])
-        return Encoded([features, *[features[:0] for _ in frames[1:]]], flags, notes)
+        (features,), *rest = encode(frames[:1])
+        return Encoded([features, *[features[:0] for _ in frames[1:]]], *rest)
 
     return encode_first
 

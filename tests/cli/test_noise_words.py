@@ -56,7 +56,7 @@ def test_labels_that_came_wrong_are_counted_and_nothing_is_called_clean_without_
 @pytest.mark.parametrize("option", ["--exclude", "--relabel"])
 def test_a_cleaned_run_tells_the_noise_before_cleaning_from_what_is_wrong_now(option, tmp_path):
     """Noise is drawn first, cleaned then: every second wrong label is taken away or set right."""
-    common = "train --noise 0.4 --subset 200 --epochs 1 --width 4 --probe none".split()
+    common = ["train", "--noise", "0.4", "--subset", "200", "--epochs", "1", "--width", "4", "--probe", "none"]
     CliRunner().invoke(main, [*common, "--quiet", "--out", str(tmp_path / "noisy")])
     noisy = open_run(tmp_path / "noisy").examples
     wrong = noisy[noisy["noisy"]]
