@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from probes.data.noise_kinds import INPUT_KINDS
 from probes_cli.output import percent, visible
 
@@ -98,6 +96,6 @@ def _now(run: Run, *, cleaned: bool) -> str:
         return f", and {wrong:,} of {size:,} given labels differ from the known true ones" if wrong else ""
     if not cleaned or wrong is None:
         return ""
-    replaced = int(np.isin(run.examples["corruption"].fillna(""), INPUT_KINDS).sum())
+    replaced = int(run.examples["corruption"].isin(INPUT_KINDS).sum())
     inputs = f", and {replaced:,} inputs replaced," if replaced else ""
     return f"; {wrong:,} of {size:,} labels ({percent(wrong / size)}) are wrong{inputs} now"
