@@ -59,8 +59,9 @@ def _encode_first(encode: Callable[[list[Any]], Encoded]) -> Callable[[list[Any]
     """Encode the first of some frames, the others being empty."""
 
     def encode_first(frames: list[Any]) -> Encoded:
-        (features,), *rest = encode(frames[:1])
-        return Encoded([features, *[features[:0] for _ in frames[1:]]], *rest)
+        encoded = encode(frames[:1])
+        features = encoded.features[0]
+        return encoded._replace(features=[features, *[features[:0] for _ in frames[1:]]])
 
     return encode_first
 

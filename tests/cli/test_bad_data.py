@@ -75,7 +75,7 @@ def test_bad_data_are_one_line_and_leave_nothing(data, tmp_path, refused, words,
     ("option", "content", "fault"),
     [
         ("--exclude", "id\n900\n", "names 1 unknown example by id: 900. Those of these data are such as"),
-        ("--exclude", "id,decision\n1,perhaps\n", "has the decision 'perhaps' in row 0, where it must be accept or reject"),
+        ("--exclude", "id,decision\n1,perhaps\n", "has the decision 'perhaps' in row 0, where it must be accept or"),
         ("--exclude", "name\n1\n", "has no column id or path or example, its columns are: name."),
         ("--relabel", "id,suggested_label\n900,0\n", "names 1 unknown example by id: 900"),
         ("--relabel", "id\n1\n", "has no column label or suggested_label"),
