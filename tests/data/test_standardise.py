@@ -88,7 +88,7 @@ def test_the_largest_numbers_of_both_signs_have_a_finite_distance():
 @pytest.mark.filterwarnings("error")
 def test_what_no_float_holds_beside_training_becomes_the_mean_and_is_counted():
     scale = FeatureScale.fit(np.array([[1.0, 1.0], [3.0, 2.0]]))
-    rows = np.array([[1e300, 1.0], [np.inf, 2.0], [3.0, 2.0]])
+    rows = np.array([[1.7e308, 1.0], [np.inf, 2.0], [3.0, 2.0]])
 
     assert scale.apply(rows)[:, 0].tolist() == [0, 0, 1]
     assert scale.beyond(rows).tolist() == [1, 0]
