@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from probes.data.noise_kinds import INPUT_KINDS
 from probes.errors import ProbeError, RunExistsError
 from probes.trackers.distributed import launched_rank
 from probes.training import LOGGERS, MEASURES, OPTIMIZERS, SCHEDULES, TrainConfig
 from probes_cli.exits import interrupt_code, speechless_rank
 from probes_cli.findings import findings, never_finite
+from probes_cli.introduction import going_on, introduction, noise_words, sizes, wrong_labels
 from probes_cli.options import EPOCH_LIST, SEEDS, SectionedCommand, option
-from probes_cli.output import columns, duration, echo_json, percent, say, size, visible
+from probes_cli.output import columns, duration, echo_json, say, size, visible
 from probes_cli.progress import Display, NoDisplay, display
 from probes_cli.runs import refuse_existing
 from probes_cli.unused import without_effect
@@ -72,7 +73,7 @@ FILE = click.Path(exists=True, dir_okay=False)
     "--corrupt",
     multiple=True,
     metavar="KIND=SHARE",
-    help="Noise of any kind, on labels or inputs (repeatable); --noise p is short for uniform_all=p.",
+    help="Noise of any kind, on labels or inputs (repeatable); --noise p --noise-kind k is short for k=p.",
 )
 @option("Model", "--model", metavar="NAME", default="mlp", help="The network; see `probe list models`.")
 @option("Model", "--width", type=int, default=_default("width"), help="Units of a hidden layer of the mlp.")
@@ -176,8 +177,9 @@ def command(
     if resume is not None:
         _refuse_with_resume(ctx)
         run = _resume(resume, _given(ctx, fields), quiet or silent)
-        _answer([run], quiet, silent, as_json, several=False)
-        _refuse_empty([run])
+        with _closing([run], quiet or silent):
+            _answer([run], quiet, silent, as_json, several=False)
+            _refuse_empty([run])
         return
     configs = [TrainConfig(**fields)]  # its fields are the options above, by name
     if seeds is not None:
@@ -199,10 +201,12 @@ def command(
     for config, folder in zip(configs, folders, strict=True):
         runs.append(_train(config, folder, overwrite, quiet or silent, typed))
         if not as_json:
-            _answer(runs[-1:], quiet, silent, as_json, several=False)
-    if as_json:
-        _answer(runs, quiet, silent, as_json, several=seeds is not None)
-    _refuse_empty(runs)
+            with _closing(runs[-1:], quiet or silent):
+                _answer(runs[-1:], quiet, silent, as_json, several=False)
+    with _closing(runs, quiet or silent):
+        if as_json:
+            _answer(runs, quiet, silent, as_json, several=seeds is not None)
+        _refuse_empty(runs)
 
 
 def _is_given(ctx: click.Context, name: str) -> bool:
@@ -229,13 +233,27 @@ def _answer(runs: list[Run], quiet: bool, silent: bool, as_json: bool, *, severa
     if not quiet:
         for run, summary in zip(runs, summaries, strict=True):
             # that nothing was finite is said last, as an error
-            told = [] if never_finite(summary) else findings(summary, wrong=_wrong_labels(run))
+            told = [] if never_finite(summary) else findings(summary, wrong=wrong_labels(run))
             say("\n".join([*told, f"See it: probe report {shlex.quote(str(run.path))}"]))
     if as_json:
         echo_json(summaries if several else summaries[0])
         return
     for run in runs:
         click.echo(run.path)
+
+
+@contextmanager
+def _closing(runs: list[Run], silent: bool) -> Iterator[None]:
+    """Of what stops the last words on runs, say that the runs themselves are whole."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        if not silent:
+            what = "Terminated" if interrupt_code(interrupt) == 143 else "Interrupted"
+            are = "is" if len(runs) == 1 else "are"
+            folders = " ".join(shlex.quote(str(run.path)) for run in runs)
+            say(f"{what} before the summary was told: {folders} {are} complete. See it: probe report {folders}")
+        raise click.exceptions.Exit(interrupt_code(interrupt)) from interrupt
 
 
 def _refuse_empty(runs: list[Run]) -> None:
@@ -256,12 +274,12 @@ def _resume(folder: Path, changes: dict[str, Any], quiet: bool) -> Run:
     def go(follower: _Follower) -> Run:
         from probes.training import is_finished, resume, resumed_config
 
-        follower.resumed = run
-
+        follower.resumed, follower.recorded = run, run.num_epochs
         config = resumed_config(run, changes)
         if is_finished(run, config):
             if not quiet:
-                say(f"{visible(str(folder))} is complete: there is nothing to train. --epochs N trains on.")
+                more = "" if config.epochs >= run.num_epochs else f", with {run.num_epochs:,} epochs recorded"
+                say(f"{visible(str(folder))} is complete{more}: there is nothing to train. --epochs N trains on.")
             return run
         with display(config.epochs, quiet=quiet) as shown:
             follower.display = shown
@@ -309,12 +327,14 @@ class _Follower:
         display: where to.
         last: what is known after the last epoch; None before the run exists.
         resumed: the run that is gone on with, if any.
+        recorded: epochs that it had.
     """
 
     def __init__(self) -> None:
         self.display: Display = NoDisplay()
         self.last: EpochProgress | None = None
         self.resumed: Run | None = None
+        self.recorded = 0
         self._clean = "clean"
 
     def __call__(self, progress: EpochProgress) -> None:
@@ -323,7 +343,10 @@ class _Follower:
 
             run = open_run(progress.folder)
             self._clean = "train" if run.noisy is None else "clean"  # without the truth nothing is known to be clean
-            self.display.say("\n".join(_introduction(run)))
+            lines = introduction(run)
+            if self.resumed is not None:
+                lines.append(going_on(progress.epoch, self.recorded))
+            self.display.say("\n".join(lines))
         self.last = progress
         self.display.show(progress, clean=self._clean)
 
@@ -343,20 +366,6 @@ class _Follower:
         return f"{what} {kept}. Go on with: probe train --resume {shlex.quote(str(folder))}"
 
 
-def _introduction(run: Run) -> list[str]:
-    """What is trained, on what, with which noise, and where it goes: from run.json."""
-    dataset, model = run.meta["dataset"], run.meta["model"]
-    epochs, folder = run.config["epochs"], visible(str(run.path))
-    sizes = _sizes(dataset["splits"])
-    notes = [f"Note: {visible(note)}" for note in dataset.get("notes") or ()]
-    return [
-        f"Training {model['description']} ({model['parameters']:,} parameters) on {dataset['name']}: {sizes} examples.",
-        *notes,
-        f"Noise: {_noise(run.meta['corruption'])}{_known_wrong(run)}.",
-        f"Recording every example ({run.measure}) at each of {epochs:,} epochs in {folder}",
-    ]
-
-
 def _print_plan(config: TrainConfig, out: Path | None, as_json: bool) -> None:
     from probes.training import plan
 
@@ -364,10 +373,9 @@ def _print_plan(config: TrainConfig, out: Path | None, as_json: bool) -> None:
     if as_json:
         echo_json(planned.to_dict())
         return
-    sizes = _sizes(planned.splits)
     rows = [
-        ("data", f"{planned.dataset}: {sizes} examples, {planned.classes} classes"),
-        ("noise", _noise(planned.noise)),
+        ("data", f"{planned.dataset}: {sizes(planned.splits)} examples, {planned.classes} classes"),
+        ("noise", noise_words(planned.noise, cleaned=config.cleans, relabelled=config.relabel is not None)),
         ("model", f"{planned.model}, {planned.parameters:,} parameters"),
         ("training", f"{planned.epochs:,} epochs, {planned.steps:,} steps"),
         ("recording", f"{config.measure}; probes: {', '.join(planned.probes) or 'none'}"),
@@ -376,42 +384,3 @@ def _print_plan(config: TrainConfig, out: Path | None, as_json: bool) -> None:
         ("would fill", f"about {size(planned.size_bytes)} in {out or 'a fresh folder of runs/'}"),
     ]
     click.echo(columns(rows))
-
-
-def _sizes(splits: dict[str, int]) -> str:
-    return ", ".join(f"{count:,} {'training' if name == 'train' else name}" for name, count in splits.items())
-
-
-def _noise(rates: dict[str, Any]) -> str:
-    if not rates["requested"]:
-        return "none added: every label is as it came"
-    requested, drawn, realised = (percent(rates[name]) for name in ("requested", "drawn", "realised"))
-    replaced = _replaced_share(rates)
-    changed = [f"{realised} of the labels wrong"]
-    if replaced:
-        wrong = rates["realised"] - replaced
-        changed = [f"{percent(wrong)} of the labels wrong"] if wrong > 1e-9 else []
-        changed += [f"{percent(replaced)} of the inputs replaced"]
-    return ", ".join([rates["kind"], f"{requested} asked for", f"{drawn} drawn", *changed])
-
-
-def _replaced_share(rates: dict[str, Any]) -> float:
-    """The share of the examples whose input was replaced, the label kept."""
-    kinds = rates.get("kinds") or {rates["kind"]: rates}
-    return sum(float(one["drawn"]) for kind, one in kinds.items() if kind in INPUT_KINDS)
-
-
-def _known_wrong(run: Run) -> str:
-    """How many labels that came are known to be wrong, where no noise was added to them; "" where none is known."""
-    wrong = _wrong_labels(run)
-    if run.meta["corruption"]["requested"] or not wrong:
-        return ""
-    return f", and {wrong:,} of {run.num_examples:,} given labels differ from the known true ones"
-
-
-def _wrong_labels(run: Run) -> int | None:
-    """How many given labels are known not to be the true ones; None where none is known to be right or wrong."""
-    given, true = run.given_labels, run.true_labels
-    if given is None or true is None:
-        return None
-    return int(((given != true) & (given >= 0) & (true >= 0)).sum())

@@ -17,7 +17,8 @@ from probes.audit.planting import check_share
 from probes.audit.progress import AuditProgress
 from probes.audit.settings import AuditSettings
 from probes.data import Dataset, check_dataset, short_name
-from probes.data.pooled import load_pooled, some_given_labels
+from probes.data.label_files import given_labels_from
+from probes.data.pooled import load_pooled
 from probes.models import build_model, check_model
 from probes.runs.thumbnails import encode_png
 from probes.runs.versions import versions
@@ -138,7 +139,7 @@ def _load(
         return dataset, name
     if isinstance(given_labels, np.ndarray):
         return dataset.with_labels(_checked(given_labels, dataset)), name
-    return some_given_labels(given_labels, dataset), name
+    return given_labels_from(given_labels, dataset), name
 
 
 def _checked(labels: np.ndarray, dataset: Dataset) -> np.ndarray:

@@ -158,7 +158,7 @@ def _facts(
     by_round = [label_beliefs(answers[None], told, given, settings, natural)[rows, given] for answers in rounds.answers]
     estimate = estimate_errors(scores, by_round, rounds.folds[-1], rounds.held_out, given)
     trusted, warnings = doubts(estimate, rounds.held_out, given, flagged, dataset.classes)
-    if _constant(dataset):
+    if dataset.constant:
         trusted, warnings = False, ["All inputs are equal: there is nothing to learn from.", *warnings]
     return {
         "classes": list(dataset.classes),
@@ -220,8 +220,3 @@ def _neighbours(rounds: Rounds, scores: np.ndarray, flagged: np.ndarray, setting
             "similarity": similarities.ravel(),
         }
     )
-
-
-def _constant(dataset: Dataset) -> bool:
-    inputs = dataset.train.inputs
-    return isinstance(inputs, torch.Tensor) and bool((inputs == inputs[:1]).all())

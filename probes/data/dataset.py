@@ -86,6 +86,12 @@ class Dataset:
         noisy = self.train.noisy
         return None if noisy is None else noisy.cpu().numpy()
 
+    @property
+    def constant(self) -> bool:
+        """Whether all training inputs are known to be equal: there is nothing to learn from."""
+        inputs = self.train.inputs
+        return isinstance(inputs, torch.Tensor) and bool((inputs == inputs[:1]).all())
+
     def shown(self, inputs: torch.Tensor) -> np.ndarray:
         """Turn standardised images (n, C, H, W) back into what a person looks at: uint8, (n, H, W[, C])."""
         low, high = self.value_range

@@ -13,7 +13,16 @@ if TYPE_CHECKING:
     from probes.data.dataset import Dataset
     from probes.data.source import Source
 
-__all__ = ["DATASETS", "USER_DATA", "DatasetInfo", "check_dataset", "list_datasets", "load_dataset", "short_name"]
+__all__ = [
+    "DATASETS",
+    "USER_DATA",
+    "DatasetInfo",
+    "check_dataset",
+    "is_path",
+    "list_datasets",
+    "load_dataset",
+    "short_name",
+]
 
 DEFAULT_ROOT = Path("data")
 
@@ -96,10 +105,9 @@ def load_dataset(
         dataset = assemble(_read(name, Path(data_root or DEFAULT_ROOT), download, label_column), split_seed)
     if given_labels is None:
         return dataset
-    from probes.data.label_files import read_given_labels
+    from probes.data.label_files import given_labels_from
 
-    truth = dataset.train.true_labels if dataset.train.true_labels is not None else dataset.train.given_labels
-    return dataset.with_labels(read_given_labels(given_labels, dataset), true=truth.numpy())
+    return given_labels_from(given_labels, dataset)
 
 
 def check_dataset(name: str) -> None:
@@ -116,6 +124,17 @@ def check_dataset(name: str) -> None:
     module, _, function = name.partition(":")
     if not (function.isidentifier() and all(part.isidentifier() for part in module.split("."))):
         raise unknown_name("dataset", name, [*DATASETS, *USER_DATA])
+
+
+def is_path(name: str) -> bool:
+    """Whether a data set is named by its file or folder, which need not be there.
+
+    Example:
+        >>> [is_path(name) for name in ("folder:photos", "data/adult.csv", "photos", "digits", "mine:load")]
+        [True, True, True, False, False]
+    """
+    ending = Path(name).suffix.lower()
+    return name.startswith("folder:") or ending in (".npz", *_TABLES) or (name not in DATASETS and ":" not in name)
 
 
 def short_name(name: str) -> str:

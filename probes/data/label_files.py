@@ -16,7 +16,7 @@ from probes.errors import ConfigError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["exclude", "read_given_labels", "relabel"]
+__all__ = ["exclude", "given_labels_from", "read_given_labels", "relabel"]
 
 _NAMES = ("id", "path", "example")  # columns that name examples, the first one there counts
 _ENDINGS = (".csv", ".parquet")
@@ -25,28 +25,51 @@ _ENDINGS = (".csv", ".parquet")
 def read_given_labels(path: Path | str, dataset: Dataset) -> np.ndarray:
     """Read what training is told of each example: columns `id`, `path` or `example`, and `given_label` or `label`.
 
-    Every training example must be there; examples that the split held out may be. Labels are names of classes, or
-    positions among them. An `example` is a position in the training set; an `id` never changes.
+    Training examples that are not there keep their label; examples that the split held out may be there. Labels are
+    names of classes, or positions among them. An `example` is a position in the training set; an `id` never changes.
 
     Returns:
         int64, (N,).
 
     Raises:
-        ConfigError: the file cannot be read, names an unknown example or label, one twice, or leaves one out.
+        ConfigError: the file cannot be read, names an unknown example or label, one twice, or none of training.
     """
+    return _told(path, dataset)[0]
+
+
+def given_labels_from(path: Path | str, dataset: Dataset) -> Dataset:
+    """Give the training examples that a file names its labels; the others keep theirs, which a note counts.
+
+    The labels that the data bring along are the true ones, where these are not known already.
+
+    Args:
+        path: as `read_given_labels` takes it.
+        dataset: of `load_dataset` or `load_pooled`.
+
+    Raises:
+        ConfigError: as in `read_given_labels`.
+    """
+    given, rest = _told(path, dataset)
+    known = dataset.train.true_labels
+    own = dataset.train.given_labels
+    changed = dataset.with_labels(given, true=(own if known is None else known).cpu().numpy())
+    if not rest:
+        return changed
+    are, keep = ("is", "it keeps its label") if rest == 1 else ("are", "they keep their labels")
+    return changed.with_note(f"{counted(rest, 'example')} {are} not in {path}: {keep}.")
+
+
+def _told(path: Path | str, dataset: Dataset) -> tuple[np.ndarray, int]:
+    """The labels that a file leaves the training examples with, int64, (N,), and how many it does not name."""
     file = _Names(path, dataset)
     column = file.column("given_label", "label")
     positions = file.positions()
     inside = positions >= 0
-    given = np.full(len(dataset.train), -1, dtype=np.int64)
+    if not inside.any():
+        raise ConfigError(f"{path} names none of the {len(dataset.train):,} examples.")
+    given = dataset.train.given_labels.cpu().numpy().copy()
     given[positions[inside]] = file.labels(column, inside, names_first=True)
-    missing = np.flatnonzero(given < 0)
-    if missing.size:
-        raise ConfigError(
-            f"{path} has no label for {missing.size:,} of {len(given):,} training examples, "
-            f"the first of them {dataset.ids[missing[0]]!s}."
-        )
-    return given
+    return given, len(given) - int(inside.sum())
 
 
 def exclude(dataset: Dataset, path: Path | str) -> Dataset:
@@ -69,9 +92,7 @@ def exclude(dataset: Dataset, path: Path | str) -> Dataset:
     if not kept.size:
         raise ConfigError(f"{path} would leave no training example.")
     changed = dataset.select(kept) if len(kept) < len(dataset.train) else dataset
-    lost = np.setdiff1d(dataset.train.given_labels.cpu().numpy(), changed.train.given_labels.cpu().numpy())
-    names = some(dataset.classes[label] for label in lost)
-    gone = [f"{counted(len(lost), 'class', 'classes')} lost every training example: {names}."] if lost.size else []
+    gone = _lost_classes(dataset, changed)
     return changed.with_note(f"{_were(len(np.unique(inside)))} left out.", *gone, *_outside(positions))
 
 
@@ -91,8 +112,10 @@ def relabel(dataset: Dataset, path: Path | str) -> Dataset:
     given = dataset.train.given_labels.cpu().numpy().copy()
     before = given.copy()
     given[positions[rows]] = file.labels(column, rows, names_first=column == "label")
+    relabelled = dataset.with_labels(given)
+    gone = _lost_classes(dataset, relabelled)
     changed = int((given != before).sum())
-    return dataset.with_labels(given).with_note(f"{_were(changed)} relabelled.", *_outside(positions[meant]))
+    return relabelled.with_note(f"{_were(changed)} relabelled.", *gone, *_outside(positions[meant]))
 
 
 class _Names:
@@ -151,11 +174,22 @@ class _Names:
     def meant(self) -> np.ndarray:
         """Which rows a file of decisions or flags asks to act on; all rows of any other: bool, (rows,)."""
         if "decision" in self._frame:
-            return _yes(_text(self._frame["decision"]), {"accept"}, {"reject", ""}, f"decision in {self._path}")
+            return self._yes("decision", {"accept"}, {"reject"})
         if "is_label_issue" in self._frame:
-            said = [value.lower() for value in _text(self._frame["is_label_issue"])]
-            return _yes(said, {"true", "1"}, {"false", "0", ""}, f"is_label_issue in {self._path}")
+            return self._yes("is_label_issue", {"true", "1"}, {"false", "0"})
         return np.ones(len(self._frame), dtype=bool)
+
+    def _yes(self, column: str, yes: set[str], no: set[str]) -> np.ndarray:
+        """Which rows say yes, in letters of any case; an empty one says no: bool, (rows,)."""
+        values = _text(self._frame[column])
+        said = [value.lower() for value in values]
+        bad = next((row for row, value in enumerate(said) if value not in yes | no | {""}), None)
+        if bad is not None:
+            raise ConfigError(
+                f"{self._path} has the {column} {values[bad]!r} in row {bad}, where it must be "
+                f"{' or '.join(sorted(yes | no))}, or empty."
+            )
+        return np.array([value in yes for value in said], dtype=bool)
 
     def labels(self, column: str, rows: np.ndarray, *, names_first: bool) -> np.ndarray:
         """Class positions of the labels in some rows: int64."""
@@ -194,11 +228,11 @@ def _plain(value: object) -> str:
     return whole if point and whole.lstrip("-").isdigit() and not rest.strip("0") else text
 
 
-def _yes(values: list[str], yes: set[str], no: set[str], what: str) -> np.ndarray:
-    for value in values:
-        if value not in yes | no:
-            raise ConfigError(f"{what} must be {' or '.join(sorted(filter(None, yes | no)))}, got {value!r}.")
-    return np.array([value in yes for value in values], dtype=bool)
+def _lost_classes(before: Dataset, after: Dataset) -> list[str]:
+    """A note on the classes whose last training example a change has taken."""
+    lost = np.setdiff1d(before.train.given_labels.cpu().numpy(), after.train.given_labels.cpu().numpy())
+    names = some(before.classes[label] for label in lost)
+    return [f"{counted(len(lost), 'class', 'classes')} lost every training example: {names}."] if lost.size else []
 
 
 def _outside(positions: np.ndarray) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from probes.data.words import some
 from probes.errors import ConfigError
 
 __all__ = ["class_positions"]
@@ -45,6 +46,7 @@ def class_positions(
         raise ConfigError(f"{what} and the true labels must be of one kind, got {given.dtype} and {truth.dtype}.")
     every = given if truth is None else np.concatenate([given, truth])
     names, positions, notes = _classes(every, what, classes, name_numbers)
+    notes = [*notes, *_empty_classes(names, positions, what)]
     found = len(np.unique(positions[: len(given)]))
     if found == len(given) > 2:
         notes = [*notes, f"each of the {found:,} labels is a class of its own: are these the labels?"]
@@ -111,6 +113,15 @@ def _classes(
     shown = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
     note = f"{what} holds the numbers {shown}: these are the names of classes 0 to {len(names) - 1}."
     return names, positions.astype(np.int64), [note]
+
+
+def _empty_classes(names: list[str], positions: np.ndarray, what: str) -> list[str]:
+    """A note on classes that no label names."""
+    empty = np.setdiff1d(np.arange(len(names)), positions)
+    if not empty.size:
+        return []
+    have = "class has" if empty.size == 1 else "classes have"
+    return [f"{empty.size:,} {have} no example in {what}: {some(names[place] for place in empty)}."]
 
 
 def _within(values: np.ndarray, what: str, classes: list[str]) -> np.ndarray:

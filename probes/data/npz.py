@@ -81,6 +81,7 @@ def arrays_source(arrays: Mapping[str, Any], *, name: str, where: str) -> Source
         more=arrays.get("true_labels"),
         classes=None if classes is None else _names(classes, where),
     )
+    _refuse_large(inputs, where)
     kind, inputs = _kind(inputs)
     if kind == "table":
         notes += _missing(inputs, where)
@@ -119,6 +120,15 @@ def _missing(rows: np.ndarray, where: str) -> list[str]:
         *([f"{counted(len(blank), 'feature')} of X {are} no value and became 0: {some(blank)}."] if len(blank) else []),
         *([_holes(holes, bool(np.isinf(rows).any()))] if holes else []),
     ]
+
+
+def _refuse_large(inputs: np.ndarray, where: str) -> None:
+    """Raise ConfigError where images hold numbers that float32 does not: only features have each their own scale."""
+    if inputs.ndim == 2 or inputs.dtype != np.float64:
+        return
+    largest, limit = np.max(np.abs(inputs), where=np.isfinite(inputs), initial=0.0), np.finfo(np.float32).max
+    if largest > limit:
+        raise ConfigError(f"X in {where} holds numbers up to {largest:.3g}: scale them to less than {limit:.0e}.")
 
 
 def _holes(count: int, infinite: bool) -> str:

@@ -13,12 +13,11 @@ import torch
 from probes.data.dataset import Dataset
 from probes.data.datasets import DEFAULT_ROOT, _read, check_dataset
 from probes.data.examples import ExampleSet
-from probes.data.label_files import _Names
 from probes.data.lazy_images import LazyPictures
 from probes.data.source import Encoded, Part, assemble, pooled_ids
 from probes.errors import ConfigError
 
-__all__ = ["load_pooled", "some_given_labels"]
+__all__ = ["load_pooled"]
 
 _TABLES = (".csv", ".parquet")
 
@@ -56,39 +55,13 @@ def load_pooled(
     return replace(dataset, features=whole.inputs) if source.kind == "table" else dataset
 
 
-def some_given_labels(path: Path | str, dataset: Dataset) -> Dataset:
-    """Give the examples that a file names its labels; the others keep theirs, which a note counts.
-
-    The data's own labels then are the true ones, as far as they are known.
-
-    Args:
-        path: as `read_given_labels` takes it, but it need not name every example.
-        dataset: of `load_pooled`.
-
-    Raises:
-        ConfigError: the file cannot be read, or names an unknown example or label, or one twice.
-    """
-    file = _Names(path, dataset)
-    column = file.column("given_label", "label")
-    positions = file.positions()
-    inside = positions >= 0
-    given = dataset.train.given_labels.numpy().copy()
-    own = given.copy()
-    given[positions[inside]] = file.labels(column, inside, names_first=True)
-    known = dataset.train.true_labels
-    changed = dataset.with_labels(given, true=own if known is None else known.numpy())
-    if not inside.any():
-        raise ConfigError(f"{path} names none of the examples.")
-    rest = len(given) - int(inside.sum())
-    return changed.with_note(f"{rest:,} examples are not in {path}: they keep their labels.") if rest else changed
-
-
 def _encode_first(encode: Callable[[list[Any]], Encoded]) -> Callable[[list[Any]], Encoded]:
     """Encode the first of some frames, the others being empty."""
 
     def encode_first(frames: list[Any]) -> Encoded:
-        (features,), flags, notes = encode(frames[:1])
-        return Encoded([features, *[features[:0] for _ in frames[1:]]], flags, notes)
+        encoded = encode(frames[:1])
+        features = encoded.features[0]
+        return encoded._replace(features=[features, *[features[:0] for _ in frames[1:]]])
 
     return encode_first
 

@@ -13,6 +13,7 @@ from probes.data.examples import ExampleSet
 from probes.data.lazy_images import LazyImages, LazyPictures
 from probes.data.splits import split_rows
 from probes.data.standardise import FeatureScale, PixelScale
+from probes.data.words import counted, some
 
 __all__ = ["Encoded", "Part", "Source", "assemble", "pooled_ids"]
 
@@ -59,11 +60,13 @@ class Encoded(NamedTuple):
         features: float64, (n, D), of training, validation and test.
         flags: bool, (D,); features of 0 and 1 that stay as they are.
         notes: on what was done.
+        names: D names of columns.
     """
 
     features: list[np.ndarray]
     flags: np.ndarray
     notes: list[str]
+    names: list[str]
 
 
 @dataclass(frozen=True)
@@ -125,9 +128,9 @@ def assemble(source: Source, split_seed: int) -> Dataset:
         source.test or source.train.take(test),
     ]
     fingerprint = fingerprint_of(*(value for part in parts for value in _content(part)))
-    flags = None
+    flags = names = None
     if source.encode is not None:
-        features, flags, encoding_notes = source.encode([part.inputs for part in parts])
+        features, flags, encoding_notes, names = source.encode([part.inputs for part in parts])
         parts = [replace(part, inputs=inputs) for part, inputs in zip(parts, features, strict=True)]
         notes = notes + encoding_notes
     return Dataset(
@@ -139,15 +142,22 @@ def assemble(source: Source, split_seed: int) -> Dataset:
         paths=parts[0].paths,
         other_ids=source.train.ids[np.concatenate([validation, test])],
         part_ids=pooled_ids(source)[len(source.train.ids) :],
-        notes=source.notes + notes,
-        **(_table(parts, flags) if source.kind == "table" else _pixels(source.kind, parts)),
+        **(
+            _table(parts, flags, names, source.notes + notes)
+            if source.kind == "table"
+            else _pixels(source.kind, parts) | {"notes": source.notes + notes}
+        ),
     )
 
 
-def _table(parts: list[Part], flags: np.ndarray | None) -> dict[str, Any]:
-    """The fields of a Dataset that hold features, and how they were standardised."""
+def _table(parts: list[Part], flags: np.ndarray | None, names: list[str] | None, notes: list[str]) -> dict[str, Any]:
+    """The fields of a Dataset that hold features, how they were standardised, and notes on that."""
     scale = FeatureScale.fit(parts[0].inputs, flags)
+    beyond = sum(scale.beyond(part.inputs) for part in parts)
+    far = some(str(place) if names is None else names[place] for place in np.flatnonzero(beyond))
+    held_out = [f"{counted(int(np.sum(beyond)), 'number')} too far from those of training became the mean: {far}."]
     return _sets(parts, [scale.apply(part.inputs) for part in parts]) | {
+        "notes": notes + (held_out if far else []),
         "image_shape": (),
         "mean": None,
         "sd": None,

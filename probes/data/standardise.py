@@ -10,6 +10,8 @@ import numpy as np
 __all__ = ["FeatureScale", "PixelScale", "channels_first"]
 
 _BLOCK = 2**22  # values worked on at once in float64
+_LARGE, _SHRINK = 1e100, 2.0**-600  # squares of much larger numbers are not finite; times a power of two is exact
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,23 @@ class FeatureScale:
         """Standardise: numbers, (n, D) -> float32, (n, D)."""
         result = np.zeros(rows.shape, dtype=np.float32)
         for part in _blocks(rows):
-            values = (rows[part].astype(np.float64) - self.means) / self.sds
-            result[part] = np.where(np.isfinite(values) & ~self.constant, values, 0)
+            values = self._standard(rows[part])
+            result[part] = np.where((np.abs(values) <= _LARGEST) & ~self.constant, values, 0)
         return result
+
+    def beyond(self, rows: np.ndarray) -> np.ndarray:
+        """Count finite values so far from the training rows that float32 cannot hold them, and which become 0: (D,)."""
+        counts = np.zeros(rows.shape[1], dtype=np.int64)
+        for part in _blocks(rows):
+            held = np.abs(self._standard(rows[part])) <= _LARGEST
+            counts += (np.isfinite(rows[part]) & ~held & ~self.constant).sum(axis=0)
+        return counts
+
+    def _standard(self, rows: np.ndarray) -> np.ndarray:
+        """float64, (n, D); what is too large is infinite."""
+        shrink = _handy(np.maximum(np.abs(self.means), self.sds))
+        with np.errstate(over="ignore", invalid="ignore"):
+            return (rows.astype(np.float64) * shrink - self.means * shrink) / (self.sds * shrink)
 
 
 def channels_first(images: np.ndarray) -> np.ndarray:
@@ -130,4 +146,11 @@ def _column_moments(column: np.ndarray) -> tuple[float, float, bool]:
     known = column[np.isfinite(column)].astype(np.float64)
     if not known.size or known.min() == known.max():
         return (float(known[0]) if known.size else 0.0), 1.0, True
-    return float(known.mean()), float(known.std()), False
+    shrink = float(_handy(np.abs(known).max()))
+    known = known * shrink
+    return float(known.mean() / shrink), float(known.std() / shrink), False
+
+
+def _handy(sizes: np.ndarray) -> np.ndarray:
+    """What to multiply numbers of such sizes by, so that their squares are neither infinite nor 0: 1 for most."""
+    return np.where(sizes > _LARGE, _SHRINK, np.where(sizes < 1 / _LARGE, 1 / _SHRINK, 1.0))

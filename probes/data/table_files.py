@@ -12,9 +12,10 @@ from probes.errors import ConfigError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["LABEL_NAMES", "read_frame", "repeated_names"]
+__all__ = ["INDEX", "LABEL_NAMES", "read_frame", "repeated_names"]
 
 LABEL_NAMES = ("label", "target", "y", "class")
+INDEX = "probes_index"  # among a frame's attrs: names of its index, which has become columns
 _ROLES = ("id", "path", "example", "true_label", "given_label", "suggested_label", "decision", "is_label_issue")
 
 
@@ -32,7 +33,7 @@ def read_frame(path: Path, *, text: bool = False) -> pd.DataFrame:
         raise ConfigError(f"{path} is a folder, not a table: folder:{path} reads it as images.")
     try:
         if path.suffix.lower() == ".parquet":
-            frame = pd.read_parquet(path)
+            frame = _with_index(pd.read_parquet(path), counting=text)
         else:
             frame = pd.read_csv(path, dtype=str if text else {"id": str}, low_memory=False)
     except FileNotFoundError as error:
@@ -50,6 +51,21 @@ def read_frame(path: Path, *, text: bool = False) -> pd.DataFrame:
     if twice:
         raise ConfigError(f"{path} has two columns {twice[0]!r}: rename or delete one of them.")
     return frame
+
+
+def _with_index(frame: pd.DataFrame, *, counting: bool) -> pd.DataFrame:
+    """A table whose index, where it has a name, is a column, as other readers of the file see it.
+
+    Of indices that only count the rows those called `id` are, or all if `counting`.
+    """
+    import pandas as pd
+
+    names = [str(name) for name in frame.index.names if name is not None]
+    if not names or (isinstance(frame.index, pd.RangeIndex) and names[0] != "id" and not counting):
+        return frame
+    whole = frame.reset_index([name for name in frame.index.names if name is not None])
+    whole.attrs[INDEX] = names
+    return whole
 
 
 def repeated_names(path: Path) -> list[str]:

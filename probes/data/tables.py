@@ -9,7 +9,7 @@ import numpy as np
 
 from probes.data.labels import class_positions
 from probes.data.source import Encoded, Part, Source
-from probes.data.table_files import LABEL_NAMES, read_frame, repeated_names
+from probes.data.table_files import INDEX, LABEL_NAMES, read_frame, repeated_names
 from probes.data.words import counted, some
 from probes.errors import ConfigError, unknown_name
 
@@ -20,6 +20,13 @@ __all__ = ["MOST_LEVELS", "as_numbers", "as_text", "read_table"]
 
 MOST_LEVELS = 50  # of a categorical column; the rest share one
 _MISSING, _REST = "(missing)", "(other)"
+_LIKE_NUMBERS = (  # text that may have been meant as a number, and what to do
+    (
+        r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})([ T].*)?",
+        "dates are numbers only where a .parquet file holds them as dates",
+    ),
+    (r"[-+]?\d+(,\d+)+(\.\d+)?", "numbers are written without commas, with a point for the fraction"),
+)
 
 
 def read_table(path: Path, label_column: str | None = None) -> Source:
@@ -36,7 +43,10 @@ def read_table(path: Path, label_column: str | None = None) -> Source:
     column = _label_column(frame, label_column, path)
     if not len(frame):
         raise ConfigError(f"{path} has no rows.")
-    frame, index_notes = _without_row_numbers(frame)
+    index = frame.attrs.get(INDEX)
+    index_notes = [f"the index of the table is a column: {some(index)}."] if index else []
+    frame, counting = _without_row_numbers(frame)
+    index_notes += counting
     truth = frame["true_label"] if "true_label" in frame and column != "true_label" else None
     what = f"label column {column!r}"
     labels, true_labels, classes, notes = class_positions(
@@ -45,6 +55,7 @@ def read_table(path: Path, label_column: str | None = None) -> Source:
         more=None if truth is None else _plain(truth, "column 'true_label'"),
         name_numbers=True,
     )
+    notes = notes + _spellings(path, frame[column], column)
     ids, id_notes = _ids(frame)
     features = frame.drop(columns=[name for name in (column, "id", "true_label") if name in frame])
     if features.shape[1] == 0:
@@ -75,7 +86,7 @@ def _without_row_numbers(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _nearly_numbers(features: pd.DataFrame) -> list[str]:
-    """Notes on columns of text most of which are numbers: one stray word makes all of them categories."""
+    """Notes on columns of text most of which are numbers or dates: each value makes a category."""
     import pandas as pd
 
     notes = []
@@ -87,7 +98,29 @@ def _nearly_numbers(features: pd.DataFrame) -> list[str]:
         if len(strange) < len(column) / 2:
             values = f"all but {some(sorted(set(strange)))}" if len(strange) else "all"
             notes.append(f"column {str(name)!r} is text, though {values} are numbers: each value counts as a category.")
+            continue
+        for pattern, hint in _LIKE_NUMBERS:
+            like = strange[strange.str.strip().str.fullmatch(pattern)]
+            if len(like) > len(strange) / 2:
+                notes.append(
+                    f"column {str(name)!r} is text, such as {like.iloc[0].strip()!r}, and each value counts as a "
+                    f"category: {hint}."
+                )
     return notes
+
+
+def _spellings(path: Path, labels: pd.Series, column: str) -> list[str]:
+    """A note on labels of a .csv that differ as text and are one number, such as 1 and 01."""
+    import pandas as pd
+
+    if path.suffix.lower() != ".csv" or not pd.api.types.is_numeric_dtype(labels):
+        return []
+    text = pd.read_csv(path, usecols=[column], dtype=str)[column].str.strip()
+    written = pd.DataFrame({"text": text, "number": labels}).drop_duplicates()
+    several = written[written["number"].duplicated(keep=False)].sort_values("number")["text"]
+    if several.empty:
+        return []
+    return [f"label column {column!r} writes one number in several ways ({some(several)}): these are one class."]
 
 
 def _label_column(frame: pd.DataFrame, wanted: str | None, path: Path) -> str:
@@ -160,7 +193,9 @@ def _encode(frames: list[pd.DataFrame]) -> Encoded:
     blocks: list[list[np.ndarray]] = [[] for _ in frames]
     flags: list[np.ndarray] = []
     notes: list[str] = []
+    names: list[str] = []
     holes: dict[str, int] = {}
+    infinite = False
     blank: list[str] = []
     for name in frames[0].columns:
         columns = [frame[name] for frame in frames]
@@ -176,9 +211,12 @@ def _encode(frames: list[pd.DataFrame]) -> Encoded:
                 blank.append(str(name))
             elif missing:
                 holes[str(name)] = missing
+                infinite |= any(np.isinf(values).any() for values in numbers)
         for block, values in zip(blocks, numbers, strict=True):
             block.append(values.reshape(len(values), -1))
-        flags.append(np.full(blocks[0][-1].shape[1], not is_number))
+        width = blocks[0][-1].shape[1]
+        flags.append(np.full(width, not is_number))
+        names += [str(name)] * width
     if len(blank) == frames[0].shape[1]:
         raise ConfigError(
             f"no column beside the labels holds any value ({some(blank)}): there is nothing to learn from."
@@ -187,8 +225,9 @@ def _encode(frames: list[pd.DataFrame]) -> Encoded:
         notes.append(f"{counted(len(blank), 'column')} without any value became 0: {some(blank)}.")
     if holes:
         named = some(f"{name} ({count:,})" for name, count in holes.items())
-        notes.append(f"missing numbers became the mean of their column: {named}.")
-    return Encoded([np.concatenate(block, axis=1) for block in blocks], np.concatenate(flags), notes)
+        what = "missing or infinite" if infinite else "missing"
+        notes.append(f"{what} numbers became the mean of their column: {named}.")
+    return Encoded([np.concatenate(block, axis=1) for block in blocks], np.concatenate(flags), notes, names)
 
 
 def as_numbers(columns: list[Any]) -> list[np.ndarray] | None:

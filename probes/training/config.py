@@ -150,6 +150,11 @@ class TrainConfig:
         return parse_shares(self.corrupt) if self.corrupt else {self.noise_kind: self.noise}
 
     @property
+    def cleans(self) -> bool:
+        """Whether examples are left out or relabelled after the noise is drawn."""
+        return self.exclude is not None or self.relabel is not None
+
+    @property
     def seeds(self) -> dict[str, int]:
         """The four seeds in force: of the split, the noise, the initial weights and the order of examples."""
         return {

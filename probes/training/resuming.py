@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from probes.data.datasets import is_path
 from probes.errors import ConfigError, ProbeError
 from probes.runs.layout import CHECKPOINTS
 from probes.runs.run import Run
@@ -118,28 +119,38 @@ def restore(start: Start, model: nn.Module, optimizer: torch.optim.Optimizer) ->
 def resumed_config(run: Run, changes: dict[str, Any]) -> TrainConfig:
     """The config of a run with some options changed.
 
+    Epochs to measure and keep at that the run was given, and that lie beyond a new end, are left out.
+
     Raises:
-        ConfigError: the run was not written by `train`, or a change would make it another training.
+        ConfigError: the run was not written by `train`, its files are not here, a change would make it another
+            training, or leave it fewer epochs than are recorded and yet to be closed.
     """
     saved = run.config
     known = TrainConfig.__dataclass_fields__
     if not saved or not set(saved) <= set(known):
         raise ConfigError(f"{run.path} was not written by probe train, so it cannot be resumed.")
+    _check_files(run.path, saved)
     config = TrainConfig(**{name: _plain(value) for name, value in saved.items()})
+    changes = _up_to_the_end(config, changes)
     refused = changed_options(config, replace(config, **changes))
     if refused:
         raise ConfigError(
             f"a resumed run keeps its training, but other values were given for {', '.join(refused)}. "
             "Leave them out, or train a new run."
         )
-    return replace(config, **changes)
+    config = replace(config, **changes)
+    if config.epochs < run.num_epochs and run.status != "complete":
+        raise ConfigError(
+            f"epochs must be at least {run.num_epochs:,}, as many as {run.path} has recorded, got {config.epochs:,}."
+        )
+    return config
 
 
 def changed_options(before: TrainConfig, after: TrainConfig) -> list[str]:
     """Options that differ and may not: `name (was X, got Y)`, in the order of the fields."""
     old, new = asdict(before), asdict(after)
     return [
-        f"{name} (was {old[name]}, got {new[name]})"
+        f"{name} (was {_worded(old[name])}, got {_worded(new[name])})"
         for name in old
         if name not in MAY_DIFFER and old[name] != new[name]
     ]
@@ -163,6 +174,37 @@ def check_same_training(run: Run, setup: Setup) -> None:
         differing.append("the model (model.parameters)")
     if differing:
         raise ConfigError(f"{run.path} cannot be resumed: {' and '.join(differing)} changed since. Train a new run.")
+
+
+def _up_to_the_end(config: TrainConfig, changes: dict[str, Any]) -> dict[str, Any]:
+    """The changes, and with an earlier end the lists of epochs that the run was given, up to it."""
+    last = changes.get("epochs")
+    if not isinstance(last, int) or last >= config.epochs:
+        return changes
+    lists = {name: getattr(config, name) for name in ("probe_epochs", "checkpoint_epochs")}
+    cut = {name: tuple(e for e in epochs if e <= last) for name, epochs in lists.items() if epochs is not None}
+    return cut | changes
+
+
+def _check_files(folder: Path, saved: dict[str, Any]) -> None:
+    """Raise ConfigError where a file or folder that a run was given is not found from here."""
+    named = {name: saved.get(name) for name in ("dataset", "given_labels", "exclude", "relabel")}
+    dataset = str(named["dataset"])
+    named["dataset"] = dataset.removeprefix("folder:") if is_path(dataset) else None
+    for name, path in named.items():
+        if path is None or Path(path).is_absolute() or Path(path).exists():
+            continue
+        raise ConfigError(
+            f"there is no {path} here: the {name} of {folder} was named from the folder that it was started in. "
+            "Resume it there."
+        )
+
+
+def _worded(value: Any) -> str:
+    """A value of an option as it is typed."""
+    if value is None or value == ():
+        return "none"
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _plain(value: Any) -> Any:

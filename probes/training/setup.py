@@ -67,6 +67,8 @@ def prepare(config: TrainConfig) -> Setup:
     dataset = _load(config)
     corruption = corrupt(dataset, config.noise_shares, seed=config.seeds["noise"])
     dataset = _cleaned(corruption.apply(dataset), config)
+    if dataset.constant:
+        dataset = dataset.with_note("all training inputs are equal: there is nothing to learn from.")
     model = build_model(
         config.model,
         input_shape=tuple(dataset.train.inputs.shape[1:]),

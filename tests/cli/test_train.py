@@ -13,6 +13,7 @@ import pytest
 from probes import open_run
 from probes.runs.writer import RunWriter
 from probes.training import TrainConfig
+from probes_cli.introduction import going_on
 from probes_cli.train import command
 
 ROOT = Path(__file__).parents[2]
@@ -293,6 +294,57 @@ def test_resuming_a_complete_run_trains_nothing_and_says_so(probe):
 
     assert answer.exit_code == 0
     assert answer.stderr.startswith("runs/done is complete: there is nothing to train.")
+
+
+@pytest.mark.parametrize(
+    ("epoch", "recorded", "words"),
+    [
+        (0, 1, "Starting again: there was no checkpoint yet."),
+        (3, 2, "Going on with epoch 3."),
+        (3, 3, "Going on with epoch 3, the last recorded one, which is trained again:"),
+        (3, 5, "Going on with epoch 3; epochs 3 to 5 are trained again:"),
+    ],
+)
+def test_a_resumed_run_says_at_which_epoch_it_goes_on(epoch, recorded, words):
+    assert going_on(epoch, recorded).startswith(words)
+
+
+def test_it_says_so_on_stderr(probe):
+    probe("train", *QUICK, "--out", "runs/short", "--quiet")
+
+    assert "\nGoing on with epoch 3.\n" in probe("train", "--resume", "runs/short", "--epochs", "3").stderr
+
+
+def test_resuming_to_fewer_epochs_than_are_recorded_trains_nothing(probe):
+    """Lists of epochs that the run was given reach as far as its new end does."""
+    probe("train", *QUICK, "--checkpoint-epochs", "0,2", "--probe-epochs", "2", "--out", "runs/done", "--quiet")
+
+    answer = probe("train", "--resume", "runs/done", "--epochs", "1")
+
+    assert answer.exit_code == 0
+    assert answer.stderr.startswith("runs/done is complete, with 2 epochs recorded: there is nothing to train.")
+
+
+@pytest.mark.parametrize("place", ["summary", "_refuse_empty"])
+def test_stopped_after_its_last_epoch_a_run_is_said_to_be_complete(probe, monkeypatch, place):
+    def stop(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("probes_cli.train._refuse_empty" if place == "_refuse_empty" else "probes.Run.summary", stop)
+        answer = probe("train", *QUICK, "--subset", "100", "--out", "runs/whole")
+
+    assert answer.exit_code == 130
+    assert answer.stderr.splitlines()[-1] == (
+        "Interrupted before the summary was told: runs/whole is complete. See it: probe report runs/whole"
+    )
+    assert open_run("runs/whole").status == "complete"
+
+
+def test_a_run_of_one_epoch_says_so(probe):
+    short = ("--epochs", "1", "--width", "4", "--subset", "100", "--probe", "none")
+
+    assert "Recording every example (sweep) at its one epoch in one\n" in probe("train", *short, "--out", "one").stderr
 
 
 def test_resuming_with_another_training_is_one_line(probe, refused):

@@ -62,6 +62,23 @@ def test_given_labels_make_the_labels_of_the_data_the_true_ones(data, saved, tmp
     assert told.fingerprint != data.fingerprint
 
 
+def test_training_examples_that_a_file_does_not_name_keep_their_labels(data, saved, tmp_path):
+    """As in an audit of the same data and file."""
+    file = saved(id=list(data.ids[:5]), label=["ant"] * 5)
+
+    told = load_dataset(str(tmp_path / "d.npz"), given_labels=file)
+
+    assert told.train.given_labels[:5].tolist() == [0] * 5
+    assert torch.equal(told.train.given_labels[5:], data.train.given_labels[5:])
+    assert torch.equal(told.train.true_labels, data.train.given_labels)
+    assert told.notes[-1] == f"{len(data.train) - 5} examples are not in {file}: they keep their labels."
+
+
+def test_a_file_of_given_labels_that_names_no_training_example_is_refused(data, saved):
+    with pytest.raises(ConfigError, match="names none of the 48 examples"):
+        read_given_labels(saved(id=list(data.other_ids), label=["ant"] * len(data.other_ids)), data)
+
+
 def test_an_example_is_a_position_in_training(data, saved):
     file = saved(example=[1, 0, *range(2, len(data.train))], label=["cat", "ant", *["bee"] * (len(data.train) - 2)])
 
@@ -85,7 +102,6 @@ def test_whole_numbers_of_a_column_with_gaps_still_match(data, saved):
         ),
         ({"id": everyone(), "label": [3] * N}, "has the label '3' in row 0, which is none of the 3 classes"),
         ({"id": everyone(), "label": [None] * N}, "has a missing label"),
-        ({"id": everyone()[:5], "label": ["ant"] * 5}, "training examples, the first of them row"),
         (
             {"name": everyone(), "label": ["ant"] * N},
             "has no column id or path or example, its columns are: name",
@@ -154,6 +170,12 @@ def test_a_class_that_is_left_out_whole_is_named(data, saved):
     bees = [data.ids[row] for row in np.flatnonzero(data.train.given_labels == 1)]
 
     assert "1 class lost every training example: bee." in exclude(data, saved(id=bees)).notes
+
+
+def test_a_class_that_relabelling_leaves_without_examples_is_named(data, saved):
+    bees = [data.ids[row] for row in np.flatnonzero(data.train.given_labels == 1)]
+
+    assert "1 class lost every training example: bee." in relabel(data, saved(id=bees, label=["cat"] * len(bees))).notes
 
 
 @pytest.mark.parametrize("act", [exclude, relabel])
@@ -226,9 +248,20 @@ def test_suggestions_are_positions_even_where_classes_are_named_by_numbers(tmp_p
     assert relabel(data, tmp_path / "review.csv").train.given_labels[0] == 0
 
 
-def test_an_unknown_decision_is_refused(data, saved):
-    with pytest.raises(ConfigError, match="decision in .* must be accept or reject, got 'maybe'"):
-        relabel(data, saved(id=[data.ids[0]], decision=["maybe"], label=["cat"]))
+@pytest.mark.parametrize("column", ["decision", "is_label_issue"])
+def test_an_unknown_decision_is_refused_with_its_row(data, saved, column):
+    allowed = "accept or reject" if column == "decision" else "0 or 1 or false or true"
+    first = "accept" if column == "decision" else "true"
+    file = saved(id=list(data.ids[:2]), label=["cat", "cat"], **{column: [first, "Maybe"]})
+
+    with pytest.raises(ConfigError, match=f"has the {column} 'Maybe' in row 1, where it must be {allowed}, or empty"):
+        relabel(data, file)
+
+
+def test_decisions_are_read_in_letters_of_any_case(data, saved):
+    file = saved(id=list(data.ids[:3]), decision=["Accept", "REJECT", "ACCEPT "])
+
+    assert list(exclude(data, file).ids) == [data.ids[1], *data.ids[3:]]
 
 
 def test_paths_name_examples_too(pets, tmp_path):

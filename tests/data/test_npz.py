@@ -247,3 +247,31 @@ def test_labels_that_each_occur_once_are_doubted(saved):
 def test_an_absent_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"there is no file .*absent\.npz"):
         load_dataset(str(tmp_path / "absent.npz"))
+
+
+@pytest.mark.filterwarnings("error")
+def test_features_of_any_size_count_and_images_too_large_for_a_network_are_refused(saved):
+    rows = RANDOM.normal(size=(N, 3))
+    small, large = load_dataset(saved(X=rows, y=Y)), load_dataset(saved(X=rows * 1e300, y=Y))
+
+    assert np.allclose(small.train.inputs, large.train.inputs, atol=1e-5)
+    assert large.notes == []
+    with pytest.raises(ConfigError, match=r"X in .* holds numbers up to 1e\+300: scale them to less than 3e\+38"):
+        load_dataset(saved(X=np.where(np.arange(N)[:, None, None] == 4, 1e300, np.ones((N, 4, 4))), y=Y))
+
+
+def test_a_feature_far_outside_of_what_training_holds_is_counted(saved):
+    held_out = load_dataset(saved(X=RANDOM.normal(size=(N, 3)), y=Y))
+    row = np.setdiff1d(np.arange(N), held_out.ids)[0]
+    rows = RANDOM.normal(size=(N, 3))
+    rows[row, 1] = 1e200
+
+    assert load_dataset(saved(X=rows, y=Y)).notes == ["1 number too far from those of training became the mean: 1."]
+
+
+def test_classes_that_no_example_has_are_named(saved):
+    data = load_dataset(saved(X=RANDOM.normal(size=(N, 3)), y=Y, classes=list("abcd")))
+
+    assert data.classes == ["a", "b", "c", "d"]
+    assert data.notes[0].startswith("2 classes have no example in y in ")
+    assert data.notes[0].endswith(": c, d.")

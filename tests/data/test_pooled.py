@@ -6,7 +6,8 @@ import torch
 from PIL import Image
 
 from probes.data import exclude, load_dataset
-from probes.data.pooled import load_pooled, some_given_labels
+from probes.data.label_files import given_labels_from
+from probes.data.pooled import load_pooled
 from probes.data.source import Part, Source, pooled_ids
 from probes.errors import ConfigError
 
@@ -68,7 +69,7 @@ def test_arrays_of_any_shape_are_pooled(tmp_path, shape):
 def test_labels_of_some_examples_leave_the_others(tmp_path):
     (tmp_path / "labels.csv").write_text("id,label\n5,3\n")
     whole = load_pooled("digits")
-    changed = some_given_labels(tmp_path / "labels.csv", whole)
+    changed = given_labels_from(tmp_path / "labels.csv", whole)
 
     differs = changed.train.given_labels != whole.train.given_labels
     assert differs.nonzero().flatten().tolist() == [5]
@@ -79,7 +80,7 @@ def test_unknown_examples_in_a_file_are_refused(tmp_path):
     (tmp_path / "labels.csv").write_text("id,label\n5000,3\n")
 
     with pytest.raises(ConfigError, match="unknown example by id: 5000"):
-        some_given_labels(tmp_path / "labels.csv", load_pooled("digits"))
+        given_labels_from(tmp_path / "labels.csv", load_pooled("digits"))
 
 
 def test_what_an_audit_names_of_parts_of_their_own_is_known_to_exclude(tmp_path):

@@ -65,3 +65,30 @@ def test_flags_stay_as_they_are():
 
     assert scaled[:, 0].tolist() == [0, 1, 1]
     assert scaled[:, 1].mean() == pytest.approx(0, abs=1e-7)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("factor", [1e300, 1e307, 1e-300])
+def test_features_of_any_size_keep_their_differences(factor):
+    rows = RANDOM.uniform(-1, 1, (60, 3)) * 17
+
+    scale = FeatureScale.fit(rows * factor)
+
+    assert np.allclose(scale.apply(rows * factor), (rows - rows.mean(0)) / rows.std(0), atol=1e-5)
+    assert np.isfinite([*scale.means, *scale.sds]).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_largest_numbers_of_both_signs_have_a_finite_distance():
+    rows = np.array([[-1.7e308], [1.7e308], [1.7e308], [-1.7e308]])
+
+    assert FeatureScale.fit(rows).apply(rows).ravel().tolist() == [-1, 1, 1, -1]
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_no_float_holds_beside_training_becomes_the_mean_and_is_counted():
+    scale = FeatureScale.fit(np.array([[1.0, 1.0], [3.0, 2.0]]))
+    rows = np.array([[1.7e308, 1.0], [np.inf, 2.0], [3.0, 2.0]])
+
+    assert scale.apply(rows)[:, 0].tolist() == [0, 0, 1]
+    assert scale.beyond(rows).tolist() == [1, 0]

@@ -309,3 +309,59 @@ def test_a_folder_is_no_table(tmp_path):
 
     with pytest.raises(ConfigError, match=r"a\.csv is a folder, not a table: folder:.*a\.csv reads it as images"):
         load_dataset(f"{tmp_path}/a.csv")
+
+
+def test_numbers_of_any_size_count_and_infinite_ones_are_said(saved):
+    """1e308 and its opposite are further apart than any float; the note names what is missing."""
+    large = np.where(np.arange(N) % 2, 1e308, -1e308)
+    gone = np.where(np.arange(N) == 3, np.inf, np.arange(N))
+
+    data = load_dataset(saved(frame(large=large, gone=gone)))
+
+    assert np.allclose(data.train.inputs[:, 1], np.where(data.ids % 2, 1, -1))
+    assert data.notes == ["missing or infinite numbers became the mean of their column: gone (1)."]
+
+
+def test_labels_that_are_one_number_in_a_csv_are_said_to_be(tmp_path):
+    table = pd.DataFrame({"size": range(N), "label": ["1", "01", "2", "2"] * (N // 4)})
+    table.to_csv(tmp_path / "a.csv", index=False)
+    table.to_parquet(tmp_path / "a.parquet")
+    read, kept = load_dataset(str(tmp_path / "a.csv")), load_dataset(str(tmp_path / "a.parquet"))
+
+    assert (read.classes, kept.classes) == (["1", "2"], ["01", "1", "2"])
+    assert "label column 'label' writes one number in several ways (1, 01): these are one class." in read.notes
+    assert not any("several ways" in note for note in kept.notes)
+
+
+def test_an_index_with_a_name_is_a_column(tmp_path):
+    frame(age=np.arange(N) % 7).set_index("age").to_parquet(tmp_path / "age.parquet")
+    frame(id=[f"pet{i}" for i in range(N)]).set_index("id").to_parquet(tmp_path / "id.parquet")
+    frame().rename_axis("row").to_parquet(tmp_path / "row.parquet")
+    age, named, row = (load_dataset(str(tmp_path / f"{name}.parquet")) for name in ("age", "id", "row"))
+
+    assert age.train.inputs.shape[1] == 2
+    assert "the index of the table is a column: age." in age.notes
+    assert (named.ids[0].startswith("pet"), named.train.inputs.shape[1]) == (True, 1)
+    assert row.train.inputs.shape[1] == 1  # it only counts the rows
+
+
+@pytest.mark.parametrize(
+    ("values", "hint"),
+    [
+        ([f"2020-01-{1 + i % 28:02}" for i in range(N)], "dates are numbers only where a .parquet file holds them"),
+        ([f"{1 + i % 28}.1.2020 12:00" for i in range(N)], "dates are numbers only"),
+        ([f"1,{i:03}" for i in range(N)], "numbers are written without commas"),
+        ([f"0,{i}" for i in range(N)], "numbers are written without commas"),
+    ],
+)
+def test_dates_and_numbers_with_commas_that_came_as_text_are_pointed_out(saved, values, hint):
+    notes = load_dataset(saved(frame(odd=values))).notes
+
+    assert notes[0].startswith(
+        f"column 'odd' is text, such as {values[0]!r}, and each value counts as a category: {hint}"
+    )
+
+
+@pytest.mark.parametrize("value", ["1.2.3", "oak, elm", "192.168.0.1", "A-1-2020"])
+def test_other_text_is_not_pointed_out(saved, value):
+    assert load_dataset(saved(frame(odd=[value, "b"] * (N // 2)))).notes == []

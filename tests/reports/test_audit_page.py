@@ -317,17 +317,55 @@ def test_space_unfolds_features_and_takes_no_decision_back(table, browser):
     page.close()
 
 
-@pytest.mark.parametrize(("key", "told"), [("a", "1 wrong, 0 right"), ("r", "0 wrong, 1 right")])
-def test_the_first_key_decides_the_first_card(folder, browser, key, told):
-    page = browser.new_page(viewport={"width": 1440, "height": 900})
+def _decisions(page):
+    return {card.get_attribute("data-at"): card.get_attribute("data-decision")
+            for card in page.locator(".candidate[data-decision]").all()}  # fmt: skip
+
+
+def _selected(page):
+    return page.evaluate("document.activeElement.dataset.at ?? null")
+
+
+@pytest.mark.parametrize(("key", "decision"), [("a", "accept"), ("r", "reject")])
+def test_the_first_key_selects_the_first_card_and_the_next_decides_it(folder, browser, key, decision):
+    page = browser.new_page(viewport={"width": 1440, "height": 500})
     page.goto(probes_reports.build(folder).as_uri())
     page.keyboard.press(key)
 
-    first = page.locator(".candidate").first
-    assert first.get_attribute("data-decision") == {"a": "accept", "r": "reject"}[key]
-    assert page.locator("#review-counter").inner_text().endswith(told)
-    page.keyboard.press(key)  # the next card has the keyboard now
-    assert page.locator(".candidate[data-decision]").count() == 2
+    assert (_decisions(page), _selected(page)) == ({}, "0")
+    assert page.evaluate("document.activeElement.getBoundingClientRect().top < innerHeight")
+    page.keyboard.press(key)
+    assert (_decisions(page), _selected(page)) == ({"0": decision}, "1")
+    page.close()
+
+
+@pytest.mark.parametrize("key", ["a", "k"])
+def test_after_a_filter_the_first_key_selects_what_is_undecided_and_reverses_nothing(folder, browser, key):
+    """The filter hides the card that had the keyboard; the first it shows is decided."""
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.goto(probes_reports.build(folder).as_uri())
+    for _ in range(6):
+        page.keyboard.press("r")
+    decided = _decisions(page)
+    page.select_option("#review-given", page.locator(".candidate").first.get_attribute("data-given"))
+    visible = [card.get_attribute("data-at") for card in page.locator(".candidate:visible").all()]
+    assert _selected(page) is None
+    page.keyboard.press(key)
+
+    assert len(decided) == 5
+    assert _decisions(page) == decided
+    assert _selected(page) == next(at for at in visible if at not in decided) != visible[0]
+    page.close()
+
+
+@pytest.mark.parametrize("key", ["A", "Shift+a"])
+def test_keys_work_with_shift_and_caps_lock(folder, browser, key):
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.goto(probes_reports.build(folder).as_uri())
+    page.keyboard.press("J")
+    page.keyboard.press(key)
+
+    assert _decisions(page) == {"0": "accept"}
     page.close()
 
 

@@ -6,18 +6,20 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from probes import open_run
 from probes.errors import ConfigError, ProbeError
 from probes.training import TrainConfig, is_finished, loop, resume, resumed_config, train
 from probes.training.distributed import shared_batches
-from probes.training.resuming import last_checkpoint
+from probes.training.resuming import changed_options, last_checkpoint
 
 ROOT = Path(__file__).parents[2]
 SMALL = {"noise": 0.4, "epochs": 4, "width": 16, "subset": 300, "checkpoint_epochs": (), "probe": "none"}
@@ -217,6 +219,48 @@ def test_another_training_is_refused_naming_the_options(tmp_path):
 
     with pytest.raises(ConfigError, match=r"noise \(was 0.4, got 0.2\), width \(was 16, got 8\)"):
         resumed_config(run, {"noise": 0.2, "width": 8, "threads": 1})
+
+
+def test_options_that_differ_are_worded_as_they_are_typed():
+    before = TrainConfig(corrupt=("uniform_all=0.3", "gaussian=0.1"))
+    after = replace(before, corrupt=(), exclude="issues.csv")
+
+    assert changed_options(before, after) == [
+        "exclude (was none, got issues.csv)",
+        "corrupt (was uniform_all=0.3, gaussian=0.1, got none)",
+    ]
+
+
+def test_lists_of_epochs_reach_as_far_as_a_new_end(tmp_path):
+    part = stopped_after(2, TrainConfig(**{**SMALL, "checkpoint_epochs": (0, 2, 4)}), tmp_path / "run")
+
+    assert resumed_config(part, {"epochs": 3}).checkpoint_epochs == (0, 2)
+    with pytest.raises(ConfigError, match="epochs must be at least 2, as many as .*run has recorded, got 1"):
+        resumed_config(part, {"epochs": 1})
+    with pytest.raises(ConfigError, match="checkpoint_epochs must lie in 0 to 3"):
+        resumed_config(part, {"epochs": 3, "checkpoint_epochs": (4,)})
+
+
+@pytest.mark.parametrize("dataset", ["own.npz", "folder:photos", "photos"])
+def test_a_run_of_files_named_from_another_folder_says_where_to_resume_it(dataset, pictures, tmp_path, monkeypatch):
+    np.savez(tmp_path / "own.npz", X=np.random.default_rng(0).random((60, 4)), y=np.arange(60) % 3)
+    monkeypatch.chdir(tmp_path)
+    run = train(TrainConfig(dataset=dataset, epochs=1, width=4, probe="none"), tmp_path / "run")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+    path = dataset.removeprefix("folder:")
+    with pytest.raises(ConfigError, match=f"there is no {path} here: the dataset of .*run was named from the folder"):
+        resumed_config(run, {"epochs": 2})
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """photos/, twenty grey images of two classes."""
+    for name in ("day", "night"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for i in range(10):
+            Image.fromarray(np.full((8, 8), 20 * i, np.uint8)).save(tmp_path / "photos" / name / f"{i}.png")
 
 
 def test_other_data_under_the_same_name_are_refused(tmp_path):

@@ -147,3 +147,14 @@ def test_convolutions_run_channels_last():
     model = prepare(TrainConfig(model="cnn", subset=20)).model
 
     assert model.conv2.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_inputs_that_are_all_equal_are_noted(tmp_path):
+    for name, inputs in (("equal", np.ones((60, 4))), ("other", np.arange(240.0).reshape(60, 4))):
+        np.savez(tmp_path / f"{name}.npz", X=inputs, y=np.arange(60) % 2)
+    equal, other = (
+        prepare(TrainConfig(dataset=str(tmp_path / f"{name}.npz"), width=4)).dataset for name in ("equal", "other")
+    )
+
+    assert equal.notes == ["all training inputs are equal: there is nothing to learn from."]
+    assert other.notes == []

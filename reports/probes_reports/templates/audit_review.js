@@ -30,7 +30,8 @@
     limit = STEP;
     list.append(...shown);
     draw();
-    if (shown.length) makeCurrent(shown[0]);
+    current = null; // moving cards takes the keyboard from the one that had it
+    if (shown.length) holdPlace(start());
   }
   function draw() {
     const visible = new Set(shown.slice(0, limit));
@@ -50,8 +51,17 @@
   }
 
   /* ---- one card has the keyboard ---- */
-  function makeCurrent(card) {
+  let current = null; // the card that was selected last, while it is shown
+  function holdPlace(card) {
     for (const other of cards) other.tabIndex = other === card ? 0 : -1;
+  }
+  function makeCurrent(card) {
+    current = card;
+    holdPlace(card);
+  }
+  function start() {
+    const visible = shown.slice(0, limit);
+    return current ?? visible.find((card) => !decisions.has(position(card))) ?? visible[0];
   }
   function go(at) {
     const place = Math.max(0, Math.min(at, shown.length - 1));
@@ -98,23 +108,17 @@
   const DECIDE = { a: "accept", r: "reject", x: null, " ": null };
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
-    let card = event.target.closest(".candidate");
-    if (!card) {
-      // before a card has the keyboard: j and k go to the one that would have it, a and r decide it
-      const here = Math.max(0, shown.findIndex((other) => other.tabIndex === 0));
-      const moves = event.key === "j" || event.key === "k";
-      if (!moves && (!DECIDE[event.key] || event.target.closest("a, button, summary"))) return;
-      if (moves || !shown.length) {
-        event.preventDefault();
-        return go(here);
-      }
-      card = shown[here];
-    }
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key; // as Shift and Caps Lock write it
+    const card = event.target.closest(".candidate");
     const at = shown.indexOf(card);
-    if (Object.hasOwn(MOVES, event.key)) go(at + MOVES[event.key]());
-    else if (Object.hasOwn(DECIDE, event.key) && !(event.key === " " && event.target.closest("button, summary"))) {
-      decide(card, DECIDE[event.key]);
-      if (DECIDE[event.key]) go(at + 1);
+    if (!card) {
+      // no card has the keyboard: nothing is decided unseen, the first key selects one
+      if (!"jkar".includes(key) || !shown.length) return;
+      go(shown.indexOf(start()));
+    } else if (Object.hasOwn(MOVES, key)) go(at + MOVES[key]());
+    else if (Object.hasOwn(DECIDE, key) && !(key === " " && event.target.closest("button, summary"))) {
+      decide(card, DECIDE[key]);
+      if (DECIDE[key]) go(at + 1);
     } else return;
     event.preventDefault();
   });
