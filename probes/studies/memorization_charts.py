@@ -119,7 +119,7 @@ def _pairs_chart(one: Measured) -> LineChart:
 def _table(found: Sequence[Measured], control: Sequence[Measured]) -> Table:
     rows = [
         [
-            f"{one.seed}{'' if one in found else ', without noise'}",
+            f"{one.seed}{'' if one in found else ' (no noise)'}",
             f"{len(one.answers):,}",
             f"{one.value[~one.noisy].mean():.3f}",
             _mean(one.value[one.noisy]),
@@ -138,15 +138,18 @@ def _table(found: Sequence[Measured], control: Sequence[Measured]) -> Table:
         "models",
         "clean",
         "noisy",
-        "standard error",
+        "error",
         f"clean ≥ {MEMORIZED}",
         f"noisy ≥ {MEMORIZED}",
         f"pairs ≥ {INFLUENTIAL} (by chance)",
-        f"beyond {SURE:g} errors (by chance)",
+        f"> {SURE:g} errors (by chance)",
         f"pairs ≤ -{INFLUENTIAL}",
-        "test accuracy",
+        "test",
     ]
-    ours = "One row per seed. In pairs of negative influence a memorized training example spoils a test example."
+    ours = (
+        "A row per seed; error is the mean standard error of memorization. In pairs of negative influence a memorized "
+        "training example spoils a test example."
+    )
     return Table("numbers", "The numbers", "MNIST: 35 pairs from 4,000 models, clean labels.", ours, header, rows)
 
 

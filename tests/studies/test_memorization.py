@@ -129,7 +129,7 @@ def test_memorization_without_noise_stands_beside_that_with_it(scale):
     assert [len(bars[name].low) for name in ("clean", "without noise")] == [11, 0]  # one seed has no spread
     assert "all without noise 0.125; " in claims(found)["noisy-memorized-more"].seen
     row = dict(zip(charts["numbers"].header, charts["numbers"].rows[-1], strict=True))
-    assert (row["seed"], row["models"], row["clean"], row["noisy"]) == ("0, without noise", "64", "0.125", "–")
+    assert (row["seed"], row["models"], row["clean"], row["noisy"]) == ("0 (no noise)", "64", "0.125", "–")
     assert charts["scores"].ours.endswith("share of noisy examples is 0 and every AUROC undefined, not 0.5.")
     assert any(note.startswith("Without noise: 64 models at seed 0, on") for note in found.notes)
 
