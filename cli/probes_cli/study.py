@@ -110,9 +110,10 @@ def _refresh(out: Path, name: str) -> None:
 
 def _all(out: Path, scale: Scale, settings: dict[str, Any], teller: _Teller, as_json: bool) -> None:
     """Every study, then the scoreboard; one that fails is shown there and does not sink the others."""
-    from probes.studies import write_scoreboard
+    from probes.studies import check_data, write_scoreboard
     from probes_reports import build
 
+    check_data(scale.dataset, scale.subset)  # once, and not as the failure of every study
     errors = {}
     for name in STUDIES:
         try:

@@ -9,6 +9,7 @@ from probes.errors import unknown_name
 
 if TYPE_CHECKING:
     from probes.studies.backends import BACKENDS
+    from probes.studies.data import check_data
     from probes.studies.folder import read_json
     from probes.studies.scale import Scale
     from probes.studies.scoreboard import refresh_scoreboard, write_scoreboard
@@ -20,6 +21,7 @@ __all__ = [
     "Scale",
     "Study",
     "StudyProgress",
+    "check_data",
     "get_study",
     "read_json",
     "refresh_scoreboard",
@@ -51,6 +53,7 @@ _HOMES = {
     "Scale": "scale",
     "Study": "study",
     "StudyProgress": "study",
+    "check_data": "data",
     "read_json": "folder",
     "refresh_scoreboard": "scoreboard",
     "run_study": "study",

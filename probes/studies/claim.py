@@ -138,6 +138,7 @@ class Claim:
             "rule": self.rule.text,
             "bounds": [self.rule.low, self.rule.high],
             "strict": self.rule.strict,
+            "exact": self.rule.exact,
             "published": self.published,
             "measured": {
                 "mean": _known(float(np.mean(known)) if known else math.nan),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Arrays", "load_arrays"]
+__all__ = ["Arrays", "check_data", "load_arrays"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,22 @@ class Arrays:
     test: np.ndarray
     test_labels: np.ndarray
     num_classes: int
+
+
+def check_data(dataset: str, subset: int | None) -> None:
+    """Load data as a study would, to refuse what cannot be used before any work is done.
+
+    Raises:
+        ConfigError, ProbeError: the data cannot be read, or hold fewer training examples than `subset`.
+    """
+    from probes.data import load_dataset
+    from probes.data import subset as subset_of
+
+    if dataset == "digits" and subset is None:
+        return
+    data = load_dataset(dataset, split_seed=0)
+    if subset is not None:
+        subset_of(data, subset, seed=0)
 
 
 def load_arrays(

@@ -15,6 +15,7 @@ from probes.errors import ProbeError, RunLockedError, cannot_write
 from probes.studies.backends import carry_out_all
 from probes.studies.chart import Chart
 from probes.studies.claim import Claim
+from probes.studies.data import check_data
 from probes.studies.folder import STUDY_JSON, read_json, write_json
 from probes.studies.point import Outcome, Point, Training
 from probes.studies.results import Results
@@ -131,11 +132,13 @@ def run_study(
         What study.json holds.
 
     Raises:
-        ConfigError: scale, backend or folder cannot be used.
+        ConfigError: scale, data, backend or folder cannot be used; nothing was done.
         RunLockedError: another process is at this study.
         ProbeError: not one point could be carried out; the first reason.
     """
     scale = scale or Scale()
+    if not study.own_data:
+        check_data(scale.dataset, scale.subset)
     folder = Path(out) / study.name
     root = folder / scale.label
     points = list(study.points(scale))

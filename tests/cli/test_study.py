@@ -132,6 +132,9 @@ def test_too_few_seeds_are_inconclusive(study):
         (("alpha", "--seeds", "2-0"), "2-0"),
         (("alpha", "--dataset", "digitz"), "digits"),
         (("alpha", "--subset", "0"), "subset must be at least 1, got 0."),
+        (("alpha", "--subset", "99999"), "subset must lie in [1, 1,400], got 99999."),
+        (("all", "--subset", "99999"), "subset must lie in [1, 1,400], got 99999."),
+        (("alpha", "--dataset", "gone.npz"), "there is no file gone.npz."),
         ((), "Missing argument"),
     ],
 )

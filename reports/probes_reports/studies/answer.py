@@ -34,7 +34,7 @@ def lede(view: StudyView) -> Prose:
         view.effect,
         strong(" Here: "),
         f"{size}; {_work(view)}{f' in {took}' if took else ''}. "
-        "A verdict is given by a rule, from the interval of the mean over the seeds.",
+        "Verdicts are computed over the seeds, by the rule that each claim names.",
     )
 
 

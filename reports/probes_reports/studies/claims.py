@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from probes_reports.figures.study_axis import shown
-from probes_reports.studies.strip import Strip, measured, strip
+from probes_reports.studies.strip import Strip, interval_of, measured, strip
 from probes_reports.studies.view import VERDICTS, ClaimView
 from probes_reports.wording import count
 
@@ -26,6 +26,7 @@ class ClaimLine:
         ours: mean ± sd.
         number: of values, in words.
         each: the values one by one; "" for more than a few.
+        interval: that the rule judges; "" where it judges every value.
         strip: None where nothing can be drawn.
     """
 
@@ -35,6 +36,7 @@ class ClaimLine:
     ours: str
     number: str
     each: str
+    interval: str
     strip: Strip | None
 
 
@@ -48,6 +50,7 @@ def claim_lines(claims: Sequence[ClaimView], prefix: str) -> tuple[ClaimLine, ..
             ours=measured(claim),
             number=_number(claim),
             each=_each(claim),
+            interval=_interval(claim),
             strip=strip(claim),
         )
         for place, claim in enumerate(claims, 1)
@@ -64,3 +67,8 @@ def _each(claim: ClaimView) -> str:
     if not 1 < len(claim.values) <= MOST_VALUES:
         return ""
     return ", ".join("none" if value is None else shown(value) for value in claim.values)
+
+
+def _interval(claim: ClaimView) -> str:
+    judged = interval_of(claim)
+    return "" if judged is None else f"{shown(judged[0])} to {shown(judged[1])}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from probes_reports.figures.study_axis import shown
 from probes_reports.studies.view import ClaimView
 
-__all__ = ["Bound", "Strip", "measured", "strip"]
+__all__ = ["Bound", "Strip", "interval_of", "measured", "strip"]
 
 ROOM = 0.1  # of the span, left free at both ends
 MOST_DIGITS = 5  # behind the point
@@ -32,7 +32,7 @@ class Strip:
         wash: from where to where the claim holds.
         bounds: one or two; none where the rule has none.
         dots: a value a seed.
-        interval: of the mean; None for fewer than two values.
+        interval: of the mean; None for fewer than two values, and where every value is judged.
         mean: of the values; None without any.
         alt: all of it in words.
     """
@@ -49,7 +49,7 @@ def strip(claim: ClaimView) -> Strip | None:
     """The strip of a claim; None where there is neither a value nor a bound."""
     least, most = claim.bounds
     values = [value for value in claim.values if value is not None]
-    ends = [end for end in (least, most, claim.low, claim.high, *values) if end is not None]
+    ends = [end for end in (least, most, *(interval_of(claim) or ()), *values) if end is not None]
     if not ends:
         return None
     low, high = min(ends), max(ends)
@@ -59,15 +59,22 @@ def strip(claim: ClaimView) -> Strip | None:
     def at(value: float) -> float:
         return round((value - low) / (high - low), 4)
 
-    interval = None if claim.low is None or claim.high is None else (at(claim.low), at(claim.high))
+    drawn = interval_of(claim)
     return Strip(
         wash=(0.0 if least is None else at(least), 1.0 if most is None else at(most)),
         bounds=_bounds(claim, at),
         dots=tuple(at(value) for value in values),
-        interval=interval,
+        interval=None if drawn is None else (at(drawn[0]), at(drawn[1])),
         mean=None if claim.mean is None else at(claim.mean),
         alt=_alt(claim),
     )
+
+
+def interval_of(claim: ClaimView) -> tuple[float, float] | None:
+    """The 95 % interval of the mean that the rule judges; None where it judges every value, or there are too few."""
+    if claim.exact or claim.low is None or claim.high is None:
+        return None
+    return claim.low, claim.high
 
 
 def measured(claim: ClaimView) -> str:
@@ -97,8 +104,9 @@ def _bound(at: float, text: str) -> Bound:
 
 def _alt(claim: ClaimView) -> str:
     words = [f"mean {shown(claim.mean)}" if claim.mean is not None else "no value"]
-    if claim.low is not None and claim.high is not None:
-        words.append(f"95 % interval from {shown(claim.low)} to {shown(claim.high)}")
+    drawn = interval_of(claim)
+    if drawn is not None:
+        words.append(f"95 % interval from {shown(drawn[0])} to {shown(drawn[1])}")
     names = ("above", "below") if claim.strict else ("at or above", "at or below")
     for bound, word in zip(claim.bounds, names, strict=True):
         words += [] if bound is None else [f"the claim holds {word} {shown(bound)}"]

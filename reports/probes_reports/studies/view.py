@@ -38,6 +38,7 @@ class ClaimView:
     high: float | None
     values: tuple[float | None, ...]
     strict: bool = False
+    exact: bool = False  # every value is judged, not the interval of their mean
 
     @property
     def count(self) -> int:
@@ -208,6 +209,7 @@ def _claim(claim: Mapping[str, Any]) -> ClaimView:
         high=known(measured.get("high")),
         values=tuple(known(value) for value in measured["values"]),
         strict=bool(claim.get("strict")),
+        exact=bool(claim.get("exact")),
     )
 
 

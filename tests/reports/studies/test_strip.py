@@ -3,7 +3,7 @@
 import pytest
 
 from probes.studies.claim import above, at_least, at_most, below, between, exactly
-from probes_reports.studies.strip import measured, strip
+from probes_reports.studies.strip import interval_of, measured, strip
 from probes_reports.studies.view import StudyView
 
 
@@ -78,3 +78,13 @@ def test_one_value_has_no_interval_and_none_no_mean(view_of):
 )
 def test_a_mean_has_as_many_digits_as_its_sd_allows(view_of, values, text):
     assert measured(view_of(at_least(0.0), values)) == text
+
+
+def test_where_every_value_is_judged_no_interval_is_drawn(view_of):
+    each = view_of(at_least(5, exact=True), (7.0, 60.0, 240.0))
+    mean = view_of(at_least(5), (7.0, 60.0, 240.0))
+
+    assert (strip(each).interval, interval_of(each)) == (None, None)
+    assert strip(mean).interval is not None
+    assert interval_of(mean) == (mean.low, mean.high)
+    assert strip(each).wash[0] < strip(each).dots[0]  # the bound itself is still on the strip
