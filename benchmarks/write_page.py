@@ -117,9 +117,8 @@ same model on digits, on one thread: the default MLP, and the CNN.
         "A whole run",
         """\
 The command from its start to its exit, once: loading Python's packages and the data, training, and all that is
-recorded by default: a sweep after every epoch, attributions and checkpoints at chosen ones. The wall time is that of a
-machine that others used, too; the processor time is the run's own. Memory is the largest resident set of the process,
-most of which is PyTorch itself.
+recorded by default: a sweep after every epoch, attributions and checkpoints at chosen ones. Memory is the largest
+resident set of the process, most of which is PyTorch itself.
 """,
         ("digits_", "fashion_", "torch_memory"),
     ),
