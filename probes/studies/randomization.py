@@ -184,7 +184,7 @@ def _share_claims(by_share: Mapping[float, Sequence[Fit]]) -> list[Claim]:
     shares = list(by_share)
     errors = np.array([[fit.test_error for fit in fits] for fits in by_share.values()])
     early, chance = shares[1], _chance(by_share[1.0])
-    seen = f"Test error when fitted: {_told(by_share, errors.tolist(), 2)}."
+    seen = f"Test error when fitted: {_told(by_share, errors.tolist(), 3)}."
     return [
         Claim(
             "error-grows",
@@ -225,19 +225,34 @@ def _losses(model: str, kinds: Mapping[str, Sequence[Fit]]) -> LineChart:
         curves = [fit.loss for fit in fits if len(fit.loss)]
         epochs = list(range(1, len(curves[0]) + 1)) if curves else []
         lines.append(band(kind, epochs, curves, swatch=swatch(place), dashed=place == 1))
+    last = {kind: max((len(fit.loss) for fit in fits), default=0) for kind, fits in kinds.items()}
     fitted = {kind: [fit.epoch for fit in fits] for kind, fits in kinds.items()}
     order = sorted(
         fitted, key=lambda kind: float(np.nanmean(fitted[kind])) if np.isfinite(fitted[kind]).any() else math.inf
     )
     return LineChart(
-        f"loss-{model}".replace(" ", "-").lower(),
+        _loss_id(model),
         f"{model}: which is fitted first?",
         "Training loss goes to zero for all; true labels are fastest, random labels slowest (figure 1a).",
-        "From first to last fitted: " + ", ".join(f"{kind} ({cell(fitted[kind], 0)})" for kind in order) + " epochs.",
+        "From first to last fitted: "
+        + ", ".join(f"{kind} ({cell(fitted[kind], 1)})" for kind in order)
+        + f" epochs. Trained for: {_lengths(last)}.",
         "epoch",
         "training loss (nats)",
         lines,
     )
+
+
+def _loss_id(model: str) -> str:
+    """Such as "loss-1x512-perceptron", which a page makes a title of."""
+    name = f"{model.removeprefix('MLP ')} perceptron" if model.startswith("MLP") else model
+    return f"loss-{name}".replace(" ", "-").lower()
+
+
+def _lengths(epochs: Mapping[str, int]) -> str:
+    """Kinds by the epochs that they were trained for, which is where their lines end."""
+    of = {length: [kind for kind, own in epochs.items() if own == length] for length in sorted(set(epochs.values()))}
+    return "; ".join(f"{length} epochs, where the line ends, {', '.join(kinds)}" for length, kinds in of.items())
 
 
 def _times(by_share: Mapping[float, Sequence[Fit]]) -> LineChart:
@@ -260,7 +275,7 @@ def _errors(by_share: Mapping[float, Sequence[Fit]]) -> LineChart:
         "test-error",
         "What does fitting them cost?",
         "Test error at zero training error rises steadily to 90 % (figure 1c).",
-        f"Test error when fitted: {_told(by_share, errors, 2)}.",
+        f"Test error when fitted: {_told(by_share, errors, 3)}.",
         "share of random labels",
         "test error when fitted",
         [spread("MLP 2x512", list(by_share), errors)],
@@ -314,7 +329,7 @@ def _early_growth(none: Sequence[Fit], early: Sequence[Fit], whole: Sequence[Fit
 
 def _epochs_seen(fits: Mapping[str, Sequence[Fit]]) -> str:
     """Epochs to fit, and how many of the seeds did."""
-    told = ", ".join(f"{name} {cell([fit.epoch for fit in of], 0)}" for name, of in fits.items())
+    told = ", ".join(f"{name} {cell([fit.epoch for fit in of], 1)}" for name, of in fits.items())
     return f"Epochs to fit: {told}."
 
 
