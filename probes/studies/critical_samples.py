@@ -102,7 +102,7 @@ def _claims(ends: Mapping[str, Sequence[_End]], scale: Scale) -> list[Claim]:
     return [
         Claim(
             "grows-with-noise",
-            "The more labels are wrong, the more validation examples end up close to a boundary.",
+            "With more wrong labels no fewer validation examples end up close to a boundary.",
             SOURCE,
             "least rise of the critical sample ratio at the end, from one share of noise to the next",
             at_least(0.0),

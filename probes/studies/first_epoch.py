@@ -165,7 +165,8 @@ def _claims(found: Mapping[str, Sequence[_Errors | None]]) -> list[Claim]:
     return [
         claim(
             "real-spread",
-            "After one epoch, some real examples are right in nearly every run and others in nearly none.",
+            "After one epoch, real examples differ widely in how often they are right: in variance more than ten times "
+            "as much as chance alone makes them.",
             f"overdispersion over {RUNS} runs, real data (1: all examples alike)",
             above(10.0),
             spread["real"].tolist(),
@@ -182,7 +183,8 @@ def _claims(found: Mapping[str, Sequence[_Errors | None]]) -> list[Claim]:
         ),
         claim(
             "easy-examples",
-            "Real data have many examples that nearly every run gets right; random inputs and labels have hardly any.",
+            "The share of examples that nearly every run gets right is larger by at least 30 points on real data than on "
+            "random inputs or with random labels.",
             "share of examples that at most 5 % of the runs get wrong: real data less the larger of the random ones",
             at_least(0.3),
             (easy["real"] - np.maximum(easy["randX"], easy["randY"])).tolist(),

@@ -93,7 +93,7 @@ def _headline_claims(peaks: Sequence[_Peak | None]) -> list[Claim]:
     return [
         _claim(
             "peak-then-fall",
-            "With 40 % of the labels redrawn, test accuracy ends more than 10 points below that at the validation peak.",
+            "With 40 % of the labels redrawn, test accuracy falls by more than 10 points after the validation peak.",
             "test accuracy at the validation peak less its mean over the last 5 epochs",
             above(0.10),
             _read(peaks, lambda peak: peak.drop),
@@ -101,28 +101,28 @@ def _headline_claims(peaks: Sequence[_Peak | None]) -> list[Claim]:
         ),
         _claim(
             "noise-not-yet-memorized",
-            "At its validation peak the network has hardly memorized the wrong labels.",
+            "At its validation peak the network has memorized less than 15 % of the wrong labels.",
             "share of noisy examples predicted as given at the validation peak",
             below(0.15),
             _read(peaks, lambda peak: peak.noisy[peak.at]),
         ),
         _claim(
             "pattern-already-learned",
-            "At its validation peak the network already fits the clean examples.",
+            "At its validation peak the network already fits more than 90 % of the clean examples.",
             "share of clean examples predicted as given at the validation peak",
             above(0.9),
             _read(peaks, lambda peak: peak.clean[peak.at]),
         ),
         _claim(
             "true-label-first",
-            "At its validation peak the network answers wrongly labelled examples with their true label.",
+            "At its validation peak the network answers more than 80 % of the noisy examples with their true label.",
             "share of noisy examples predicted as their true label at the validation peak",
             above(0.8),
             _read(peaks, lambda peak: peak.true[peak.at]),
         ),
         _claim(
             "noise-later",
-            "Memorizing half of the noise takes at least three times as long as learning the pattern.",
+            "Memorizing half of the noisy examples takes at least three times as long as fitting 90 % of the clean ones.",
             "epochs to 50 % of the noisy examples over epochs to 90 % of the clean ones",
             at_least(3.0),
             _read(peaks, lambda peak: peak.delay),

@@ -129,7 +129,7 @@ def _zhang(effects: Mapping[Setting, Effect]) -> list[Claim]:
         *(
             Claim(
                 f"not-sufficient-{family}".replace(" ", "-"),
-                f"With {family} {strength} the network still fits random labels.",
+                f"With {family} {strength} the network still fits at least 95 % of random labels.",
                 ZHANG,
                 "share of training examples with random labels predicted as given, in the end",
                 at_least(0.95),
@@ -178,7 +178,7 @@ def _decay(effects: Mapping[Setting, Effect]) -> list[Claim]:
             ARPIT,
             "training accuracy on random labels with dropout 0.5 less that with weight decay 0.01",
             below(0.0),
-            "dropout best, over strengths that are not these; no number published",
+            "dropout best, over a range of strengths; no number published",
             _differences(half.memorized, decay.memorized),
             f"Memorized: {cell(half.memorized)} with dropout, {cell(decay.memorized)} with weight decay.",
         ),

@@ -169,7 +169,7 @@ def _gini_claims(curves: dict[str, list[np.ndarray]]) -> list[Claim]:
         *(_throughout(curves, other) for other in ("randX", "randY")),
         Claim(
             "grows-on-real-data",
-            "On real data examples matter the less equally the longer the network learns.",
+            f"On real data examples matter the less equally the longer the network learns, from step {FIRST + 1} on.",
             SOURCE,
             f"slope of the Gini coefficient on real data from step {FIRST} on, per 100 steps",
             above(0.0),
@@ -266,8 +266,8 @@ def _when_above(curves: dict[str, list[np.ndarray]]) -> str:
             continue
         below = np.flatnonzero(means["real"] <= mean)
         last = int(below[-1]) + 1 if len(below) else 0
-        where = "throughout" if not last else "from no step on" if last == len(mean) else f"from step {last + 1} on"
-        told.append(f"{where} above {CONDITIONS[name]}")
+        where = "throughout" if not last else f"from step {last + 1} on" if last < len(mean) else "not at the end"
+        told.append(f"above {CONDITIONS[name]} {where}")
     return f" The mean over the seeds on real data lies {', '.join(told)}." if told else ""
 
 
