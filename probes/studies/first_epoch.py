@@ -183,8 +183,8 @@ def _claims(found: Mapping[str, Sequence[_Errors | None]]) -> list[Claim]:
         ),
         claim(
             "easy-examples",
-            "The share of examples that nearly every run gets right is larger by at least 30 points on real data than on "
-            "random inputs or with random labels.",
+            "The share of examples that nearly every run gets right is larger by at least 30 points on real data than "
+            "on random inputs or with random labels.",
             "share of examples that at most 5 % of the runs get wrong: real data less the larger of the random ones",
             at_least(0.3),
             (easy["real"] - np.maximum(easy["randX"], easy["randY"])).tolist(),

@@ -134,8 +134,8 @@ def _claims(true: Rows, random: Rows, descent: Sequence[dict[str, Any]]) -> list
         ),
         Claim(
             "generalises-only-with-true-labels",
-            "Of kernel models that interpolate, those of true labels have a test accuracy more than 80 points above those "
-            "of random labels.",
+            "Of kernel models that interpolate, those of true labels have a test accuracy more than 80 points above "
+            "those of random labels.",
             SOURCE,
             "test accuracy with true labels less that with random labels, the smaller of bandwidths "
             + " and ".join(f"{width:g}" for width in judged),

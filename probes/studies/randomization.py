@@ -169,7 +169,7 @@ def _kind_claims(by_kind: Mapping[str, Mapping[str, Sequence[Fit]]]) -> list[Cla
                 f"shuffling-is-nothing-{tag}",
                 f"{model}: one permutation of all pixels changes a perceptron's test error by at most 2 points."
                 if perceptron
-                else f"{model}: one permutation of all pixels raises a convolutional network's test error by at least 2 points.",
+                else f"{model}: one permutation of all pixels raises a CNN's test error by at least 2 points.",
                 FIGURE + "a",
                 "test error with shuffled pixels less that with true ones, when the training set is fitted",
                 between(-0.02, 0.02) if perceptron else at_least(0.02),
