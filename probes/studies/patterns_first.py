@@ -122,7 +122,7 @@ def _headline_claims(peaks: Sequence[_Peak | None]) -> list[Claim]:
         ),
         _claim(
             "noise-later",
-            "Half of the noisy examples take at least three times as long to memorize as 90 % of the clean ones to fit.",
+            "Half of the noisy examples take at least three times as long to fit as 90 % of the clean ones do.",
             "epochs to 50 % of the noisy examples over epochs to 90 % of the clean ones",
             at_least(3.0),
             _read(peaks, lambda peak: peak.delay),

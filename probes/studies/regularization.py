@@ -279,7 +279,8 @@ def _path(effects: Mapping[Setting, Effect], family: str, colour: Swatch) -> Poi
     path = own if family in (NONE, "both") else [*([(NONE, "")] if (NONE, "") in effects else []), *own]
     x, y = ([float(np.nanmean(getattr(effects[at], side))) for at in path] for side in ("memorized", "real"))
     labels = [strength if family not in (NONE, "both") else family for _, strength in path]
-    return Points(family, x, y, labels, colour, joined=len(path) > 1)
+    name = "dropout and weight decay" if family == "both" else family
+    return Points(name, x, y, labels, colour, joined=len(path) > 1)
 
 
 def _table(effects: Mapping[Setting, Effect]) -> Table:
