@@ -298,6 +298,8 @@ def _notes(scale: Scale) -> list[str]:
         f"Random labels are trained on for {scale.pick(60, 60)} epochs, true ones for {scale.pick(30, 15)}.",
         "Validation accuracy is the best over epochs, as in the paper: it uses the validation set repeatedly. Test "
         "accuracy is read at that epoch.",
+        "In the figure a strength that finds no room beside its point is left out, as that of a point that lies on "
+        "another; the table has them all.",
         "Not part of this study: adversarial training on critical samples, best in the paper, and noise on hidden "
         "units; of input dropout there is one strength.",
     ]

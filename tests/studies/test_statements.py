@@ -65,7 +65,7 @@ def test_dropout_is_held_against_the_best_of_the_others_that_is_free():
 
 def test_a_run_that_is_missing_leaves_the_best_for_free_open_in_its_seed_alone():
     known = effects(dropout_0p75=(0.3, 0.98))
-    known["dropout", "0.9"] = Effect([math.nan, 1.0, 1.0], [0.98] * 3, [0.97] * 3)
+    known["dropout", "0.9"] = Effect([0.1] * 3, [math.nan, 0.7, 0.7], [0.97] * 3)
 
     values = regularization._best_for_free(known).values
 
