@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from probes.runs.run import Run
-from probes.studies.chart import LineChart, Mark, Table, band, cell, swatch
+from probes.studies.chart import LineChart, Mark, Swatch, Table, band, cell
 from probes.studies.claim import Claim, above, at_least
 from probes.studies.point import Training
 from probes.studies.results import Results, curve
@@ -102,7 +102,7 @@ def _claims(ends: Mapping[str, Sequence[_End]], scale: Scale) -> list[Claim]:
     return [
         Claim(
             "grows-with-noise",
-            "The more labels are wrong, the more validation examples end up close to a boundary.",
+            "With more wrong labels no fewer validation examples end up close to a boundary.",
             SOURCE,
             "least rise of the critical sample ratio at the end, from one share of noise to the next",
             at_least(0.0),
@@ -112,7 +112,8 @@ def _claims(ends: Mapping[str, Sequence[_End]], scale: Scale) -> list[Claim]:
         ),
         Claim(
             "jumps-while-memorizing",
-            "The ratio jumps while the noise is memorized.",
+            "From the validation peak to the end, while noise is memorized, more than another 20 % of the validation "
+            "examples come close to a boundary.",
             SOURCE,
             f"critical sample ratio at the end less that at the validation peak, {HEADLINE:.0%} noise",
             above(0.2),
@@ -122,7 +123,7 @@ def _claims(ends: Mapping[str, Sequence[_End]], scale: Scale) -> list[Claim]:
         *(
             Claim(
                 f"higher-than-real-{name}".replace(" ", "-"),
-                f"It is far higher for {name} than for real data.",
+                f"More validation examples end up close to a boundary with {name} than with real data.",
                 SOURCE,
                 f"critical sample ratio at the end: {name} less real data",
                 above(0.0),
@@ -159,11 +160,13 @@ def _jump(ratios: Mapping[int, tuple[float, float]], run: Run) -> float:
 
 def _figure(ratios: Ratios) -> LineChart:
     lines = []
-    for place, (condition, of) in enumerate(ratios.items()):
+    for condition, of in ratios.items():
         epochs = sorted(of[0]) if of else []
         curves = [[seed[epoch][0] for epoch in epochs] for seed in of]
         lines.append(
-            band(condition, epochs, curves, swatch=swatch(place), dashed=condition in (RANDOM_INPUTS, RANDOM_LABELS))
+            band(
+                condition, epochs, curves, swatch=_swatch(condition), dashed=condition in (RANDOM_INPUTS, RANDOM_LABELS)
+            )
         )
     ends = "; ".join(f"{condition} {cell([_last(seed) for seed in of], 2)}" for condition, of in ratios.items())
     return LineChart(
@@ -177,6 +180,13 @@ def _figure(ratios: Ratios) -> LineChart:
         log_x=True,
         percent_y=True,
     )
+
+
+def _swatch(condition: str) -> Swatch:
+    """A colour for each, of which there are more than swatch() has."""
+    shares: dict[str, Swatch] = {_label(0.2): "1", _label(0.4): "2", _label(0.6): "3", _label(0.8): "4"}
+    colours: dict[str, Swatch] = {_label(0.0): "clean", **shares, RANDOM_INPUTS: "test", RANDOM_LABELS: "noisy"}
+    return colours[condition]
 
 
 def _beside_accuracy(ratios: Sequence[Mapping[int, tuple[float, float]]], runs: Sequence[Run]) -> LineChart:

@@ -165,33 +165,39 @@ def _claims(found: Mapping[str, Sequence[_Errors | None]]) -> list[Claim]:
     return [
         claim(
             "real-spread",
-            "After one epoch, some real examples are right in nearly every run and others in nearly none.",
+            "After one epoch, real examples differ widely in how often they are right: in variance more than ten times "
+            "as much as chance alone makes them.",
             f"overdispersion over {RUNS} runs, real data (1: all examples alike)",
             above(10.0),
             spread["real"].tolist(),
         ),
         claim(
             "random-inputs-alike",
-            "With random inputs, one example is about as likely to be right as another.",
+            "With random inputs, examples differ little in how often they are right: in variance less than eight times "
+            "as much as chance alone makes them.",
             f"overdispersion over {RUNS} runs, random inputs (1: all examples alike)",
             below(8.0),
             spread["randX"].tolist(),
-            f"The errors of two runs correlate by {cell(read('randX', 'correlation').tolist())}.",
+            f"The errors of two runs correlate by {cell(read('randX', 'correlation').tolist())}."
+            + _ends(found["randX"]),
         ),
         claim(
             "easy-examples",
-            "Real data have many examples that nearly every run gets right; random inputs and labels have hardly any.",
+            "The share of examples that nearly every run gets right is larger by at least 30 points on real data than "
+            "on random inputs or with random labels.",
             "share of examples that at most 5 % of the runs get wrong: real data less the larger of the random ones",
             at_least(0.3),
             (easy["real"] - np.maximum(easy["randX"], easy["randY"])).tolist(),
         ),
         claim(
             "random-labels-between",
-            "Random labels lie between real data and random inputs: patterns that inputs share are used.",
+            "With random labels, examples differ less than real ones do and more than random inputs do.",
             "overdispersion of random labels: the smaller of its distances to the other two, negative outside them",
             above(0.0),
             np.minimum(spread["real"] - spread["randY"], spread["randY"] - spread["randX"]).tolist(),
-            f"Overdispersion: {told}. Networks trained on random labels predict the true one at a rate of {agreement}.",
+            f"Overdispersion: {told}. The paper explains it by patterns that inputs share; that is not tested here. "
+            f"Networks trained on random labels predict the true one at a rate of {agreement}: labels drawn without "
+            "regard to the class teach nothing of it, so that it is not true classes that set examples apart.",
         ),
     ]
 
@@ -205,7 +211,7 @@ def _curves(found: Mapping[str, Sequence[_Errors]]) -> LineChart:
         for data in DATA
     ]
     lines.append(Line("binomial, as random inputs", x, _binomial(found["randX"], x), swatch="other", dashed=True))
-    words = ", ".join(f"{cell([errors.easy for errors in group], 2)} of {data}" for data, group in found.items())
+    words = ", ".join(f"{cell([errors.easy for errors in group])} of {LABELS[data]}" for data, group in found.items())
     return LineChart(
         "curves",
         "Which examples are right after one epoch?",
@@ -218,6 +224,20 @@ def _curves(found: Mapping[str, Sequence[_Errors]]) -> LineChart:
         lines,
         percent_x=True,
         percent_y=True,
+    )
+
+
+def _ends(random_inputs: Sequence[_Errors | None]) -> str:
+    """From where to where the curve of random inputs runs in the figure, and the binomial beside it."""
+    known = [errors for errors in random_inputs if errors is not None]
+    if not known:
+        return ""
+    count = min(len(errors.wrong) for errors in known)
+    drawn = np.mean([np.sort(errors.share)[[0, count - 1]] for errors in known], axis=0)
+    chance = _binomial(known, [0.5 / count, 1 - 0.5 / count])
+    return (
+        f" From the easiest example to the hardest {drawn[0]:.0%} to {drawn[1]:.0%} of the runs are wrong; were all "
+        f"examples alike, {chance[0]:.0%} to {chance[1]:.0%} would be."
     )
 
 
@@ -260,8 +280,8 @@ def _notes(runs: int) -> list[str]:
         f"A 2x512 perceptron, one epoch, lr {LR}, batches of {BATCH}, momentum 0.9; the paper's is 2x4096 on MNIST. "
         "Repetitions differ in split, noise and all networks.",
         "Overdispersion D grows with the number of runs; the correlation of two runs' errors on one example, "
-        f"(D - 1) / (runs - 1), does not. By way of it D is told for {RUNS} runs, the paper's number; here there are "
-        f"{runs}.",
+        f"(D - 1) / (runs - 1), does not. D is worked out from that correlation for {RUNS} runs, the paper's number; "
+        f"here there are {runs}.",
         "The dashed curve is the quantiles of the binomial; the paper draws 1,000 times from it.",
         "An example is wrong where the prediction is not its given label, which for random labels is not the true one.",
     ]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from probes.runs.run import Run
-from probes.studies.chart import LineChart, Mark, Table, band, cell, swatch
+from probes.studies.chart import LineChart, Mark, Swatch, Table, band, cell
 from probes.studies.claim import Claim, Rule, above, at_least, below
 from probes.studies.point import Training
 from probes.studies.results import Results, curve, epochs_to
@@ -21,6 +21,8 @@ SOURCE = "Arpit et al. 2017, section 4.1 and figures 7-8"
 NOISES = (0.2, 0.4, 0.6, 0.8)
 HEADLINE = 0.4  # the share at which the assertions are made
 LAST = 5  # epochs whose mean is the final accuracy
+# a share of noise each; of the colours whose lines are solid unless they are dashed
+SWATCHES: tuple[Swatch, ...] = ("clean", "true", "1", "noisy", "test")
 NO_NUMBER = "shown as curves; no number published"
 
 
@@ -91,7 +93,7 @@ def _headline_claims(peaks: Sequence[_Peak | None]) -> list[Claim]:
     return [
         _claim(
             "peak-then-fall",
-            "With 40 % of the labels redrawn, test accuracy peaks, then falls while the noise goes in.",
+            "With 40 % of the labels redrawn, test accuracy falls by more than 10 points after the validation peak.",
             "test accuracy at the validation peak less its mean over the last 5 epochs",
             above(0.10),
             _read(peaks, lambda peak: peak.drop),
@@ -99,28 +101,28 @@ def _headline_claims(peaks: Sequence[_Peak | None]) -> list[Claim]:
         ),
         _claim(
             "noise-not-yet-memorized",
-            "At the peak the network has hardly memorized the wrong labels.",
+            "At its validation peak the network has memorized less than 15 % of the wrong labels.",
             "share of noisy examples predicted as given at the validation peak",
             below(0.15),
             _read(peaks, lambda peak: peak.noisy[peak.at]),
         ),
         _claim(
             "pattern-already-learned",
-            "At the peak it already fits the clean examples.",
+            "At its validation peak the network already fits more than 90 % of the clean examples.",
             "share of clean examples predicted as given at the validation peak",
             above(0.9),
             _read(peaks, lambda peak: peak.clean[peak.at]),
         ),
         _claim(
             "true-label-first",
-            "At the peak it answers wrongly labelled examples with their true label.",
+            "At its validation peak the network answers more than 80 % of the noisy examples with their true label.",
             "share of noisy examples predicted as their true label at the validation peak",
             above(0.8),
             _read(peaks, lambda peak: peak.true[peak.at]),
         ),
         _claim(
             "noise-later",
-            "Memorizing the noise takes several times as long as learning the pattern.",
+            "Half of the noisy examples take at least three times as long to fit as 90 % of the clean ones do.",
             "epochs to 50 % of the noisy examples over epochs to 90 % of the clean ones",
             at_least(3.0),
             _read(peaks, lambda peak: peak.delay),
@@ -166,7 +168,7 @@ def _curves(peaks: dict[float, list[_Peak]]) -> list[LineChart]:
             f"{noise:.0%} noise, {name}",
             epochs,
             [getattr(peak, name) for peak in peaks[noise]],
-            swatch=swatch(place),
+            swatch=SWATCHES[place],
             dashed=name == "test",
         )
         for place, noise in enumerate(peaks)
@@ -196,7 +198,8 @@ def _curves(peaks: dict[float, list[_Peak]]) -> list[LineChart]:
             "How does the share of noise change the fall?",
             "Training accuracy (solid) goes on rising while validation accuracy (dotted) peaks and falls; its best and "
             "its final value both fall as the noise grows (figure 7).",
-            f"From the validation peak to the end test accuracy falls by {falls}.",
+            "Training accuracy solid, test accuracy dashed, where the paper has validation: the peak is chosen on "
+            f"validation and read on test. From it to the end test accuracy falls by {falls}.",
             "epoch",
             "accuracy",
             by_noise,

@@ -215,7 +215,8 @@ def _line_shape(line: StudyLine) -> str:
 
 
 def _point_shape(swatch: str) -> str:
-    return {"circle": "disc", "diamond": "diamond"}.get(SYMBOLS.get(swatch, "circle"), "area")
+    symbol = SYMBOLS.get(swatch, "circle")
+    return {"circle": "disc", "triangle-up": "triangle"}.get(symbol, symbol)
 
 
 def _references(chart: Mapping[str, Any]) -> tuple[Reference, ...]:
