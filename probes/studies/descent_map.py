@@ -50,4 +50,7 @@ def _moves(means: Mapping[int, np.ndarray], epochs: np.ndarray) -> str:
     where = ", ".join(f"{width:,} at {epoch}" for epoch, width in peaks)
     first, last = peaks[0][1], peaks[-1][1]
     way = "stays where it is first" if first == last else f"ends at {'narrower' if last < first else 'wider'} networks"
-    return f"The peak over the widths {way}; units at epoch: {where}; at the other epochs shown there is none."
+    return (
+        f"The peak over the widths {way}; units at epoch: {where}; at the other epochs shown there is none between two "
+        "widths."
+    )

@@ -152,7 +152,7 @@ def _claims(
     return [
         Claim(
             "second-descent-in-width",
-            "Past the width that just fits the noisy training set, test error falls again.",
+            "Past the width where it peaks, test error falls again, by more than seeds differ.",
             SOURCE,
             "fall of the test error from the width where its mean over the seeds peaks to the widest, less two sd of "
             f"that fall over the seeds; {LEAST}",
@@ -163,7 +163,7 @@ def _claims(
         ),
         Claim(
             "peak-at-interpolation",
-            "The peak is where networks begin to fit the training set.",
+            "The peak over widths is within a doubling of the width at which networks begin to fit the training set.",
             SOURCE,
             "distance between the width at which a seed's test error peaks and its first that fits 99 %, in doublings",
             at_most(1.0),
@@ -173,7 +173,7 @@ def _claims(
         ),
         Claim(
             "rise-in-epochs",
-            "Of a wide network test error dips early and rises again while the noise is fitted.",
+            "Of a wide network trained on noisy labels, test error dips early and rises again by 0.05 or more.",
             SOURCE,
             f"test error where its mean over the seeds peaks after the first dip, less that at the dip; {READ}",
             at_least(0.05),
@@ -183,7 +183,7 @@ def _claims(
         ),
         Claim(
             "second-descent-in-epochs",
-            "Trained on, it descends a second time.",
+            "Trained on, it descends a second time, by more than seeds differ.",
             SOURCE,
             f"fall of the test error from that peak to the end, less two sd of that fall over the seeds; {READ}; "
             f"{LEAST}",
