@@ -266,8 +266,10 @@ def _distance(error: np.ndarray, fit: np.ndarray, widths: Sequence[int]) -> tupl
     """In doublings, by seed, from its own peak; NaN where it has none, or where no width fits."""
     found = []
     for peak, first in zip(own_peaks(error), _first_fits(fit), strict=True):
-        both = peak is not None and first is not None
-        found.append(abs(float(np.log2(widths[peak] / widths[first]))) if both else float("nan"))
+        if peak is None or first is None:
+            found.append(float("nan"))
+        else:
+            found.append(abs(float(np.log2(widths[peak] / widths[first]))))
     return tuple(found)
 
 

@@ -310,7 +310,7 @@ def _claims(
         ),
         Claim(
             "features-carry-over",
-            "Features learned on other classes tell two new ones apart, five examples of each, at a skill of 0.5 or more.",
+            "Features learned on other classes tell two new ones apart, from five each, at a skill of 0.5 or more.",
             SOURCE,
             "skill of the MLP's features on two held-out classes (0 is chance)",
             at_least(0.5),
