@@ -175,7 +175,7 @@ def _find(results: Results, scale: Scale) -> Findings:
         ),
         Claim(
             "beats-the-first-split",
-            "It tells wrong labels better than how late an example is learned on the first split.",
+            "By AUROC it tells wrong labels better than how late an example is learned on the first split.",
             SOURCE,
             "AUROC of low second-split forgetting time less that of high first-split learning time, of the same seed",
             above(0.0),

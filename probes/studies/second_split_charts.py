@@ -84,11 +84,6 @@ def fitted(row: dict[str, Any]) -> float:
     return float(learned[np.array(row["noisy"])].mean())
 
 
-def _area(values: Sequence[float]) -> str:
-    """Of a detector, over the seeds; without any noisy example it has no value, and 0.5 would be a false one."""
-    return "undefined" if values and np.isnan(values).all() else cell(values)
-
-
 def _beside_first_split(found: Sequence[dict[str, Any]]) -> str:
     """Whether forgetting tells wrong labels better than the first split alone, which the paper says struggles."""
     if len(found) < 2:
@@ -96,10 +91,12 @@ def _beside_first_split(found: Sequence[dict[str, Any]]) -> str:
     more = [early_area(row) - late_area(row) for row in found]
     low, high = interval(more)
     early, late = cell([early_area(row) for row in found]), cell([late_area(row) for row in found])
+    precise = [cell([_precision(of(row), row) for row in found]) for of in (_early_values, _late_values)]
     said = "more" if low > 0 else "less" if high < 0 else "no more, as far as these seeds can tell,"
     return (
-        f"Forgetting tells {said} than how late an example is learned for good on the first split: AUROC {early} "
-        f"against {late}, a difference of {cell(more)}. The paper says that metrics of the first split struggle."
+        f"By AUROC forgetting tells {said} than how late an example is learned for good on the first split: {early} "
+        f"against {late}, a difference of {cell(more)}; average precision {precise[0]} against {precise[1]}. The paper says that "
+        "metrics of the first split struggle."
     )
 
 
@@ -215,10 +212,10 @@ def _detection(found: Sequence[dict[str, Any]], control: Sequence[dict[str, Any]
         [
             name,
             cell([float(np.mean(row["noisy"])) for row in of]),
-            _area([early_area(row) for row in of]),
-            _area([_precision(_early_values(row), row) for row in of]),
-            _area([late_area(row) for row in of]),
-            _area([_precision(_late_values(row), row) for row in of]),
+            cell([early_area(row) for row in of]),
+            cell([_precision(_early_values(row), row) for row in of]),
+            cell([late_area(row) for row in of]),
+            cell([_precision(_late_values(row), row) for row in of]),
         ]
         for name, of in (("with noise", found), ("without noise", control))
     ]
@@ -227,7 +224,7 @@ def _detection(found: Sequence[dict[str, Any]], control: Sequence[dict[str, Any]
         "How well are wrong labels told from the others?",
         "None verified.",
         f"{_beside_first_split(found)} Average precision has to exceed the base rate. Where no label is wrong there is "
-        "nothing to find: both are undefined there, AUROC is not 0.5.",
+        "nothing to find: both are undefined there (a dash), AUROC is not 0.5.",
         [
             "labels",
             "base rate (share of wrong labels)",

@@ -93,7 +93,7 @@ def test_without_noise_auroc_is_undefined_and_no_claim_rests_on_it():
 
     assert charts["detection"].rows == [
         ["with noise", "0.250 ± 0.000", *["1.000 ± 0.000"] * 2, "0.667 ± 0.000", "0.500 ± 0.000"],
-        ["without noise", "0.000 ± 0.000", *["undefined"] * 4],
+        ["without noise", "0.000 ± 0.000", *["–"] * 4],
     ]
     assert charts["numbers"].rows[-1] == ["all, without noise", "18.5 ± 0.0", "21.0 ± 0.0"]
     lines = {id: {line.name: line.y for line in charts[id].lines} for id in ("kept", "learned")}
@@ -163,4 +163,6 @@ def test_the_page_says_whether_forgetting_tells_more_than_the_first_split(late, 
 
     assert {claim.id: claim.verdict for claim in found.claims}["beats-the-first-split"] == verdict
     assert words in charts["learned"].ours
+    assert "; average precision 0.500 ± 0.000 against" in charts["learned"].ours
+    assert "undefined there (a dash), AUROC is not 0.5." in charts["detection"].ours
     assert words in charts["detection"].ours
