@@ -95,8 +95,8 @@ def _beside_first_split(found: Sequence[dict[str, Any]]) -> str:
     said = "more" if low > 0 else "less" if high < 0 else "no more, as far as these seeds can tell,"
     return (
         f"By AUROC forgetting tells {said} than how late an example is learned for good on the first split: {early} "
-        f"against {late}, a difference of {cell(more)}; average precision {precise[0]} against {precise[1]}. The paper says that "
-        "metrics of the first split struggle."
+        f"against {late}, a difference of {cell(more)}; average precision {precise[0]} against {precise[1]}. The paper "
+        "says that metrics of the first split struggle."
     )
 
 

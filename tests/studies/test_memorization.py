@@ -142,7 +142,7 @@ def test_memorization_without_noise_stands_beside_that_with_it(scale):
     assert any(note.startswith("Without noise: 64 models at seed 0, on") for note in found.notes)
 
 
-def test_detection_is_told_with_average_precision_and_base_rate(scale):
+def test_detection_is_told_with_average_precision_and_base_rate(scale, monkeypatch):
     """Memorization finds every noisy example of the made-up models, and nothing else: both measures are 1."""
     found = STUDY.find(MadeUp(), scale)
     scores = {chart.id: chart for chart in found.charts}["scores"]
@@ -153,6 +153,9 @@ def test_detection_is_told_with_average_precision_and_base_rate(scale):
     assert (
         f"The base rate of noisy examples, which average precision has to exceed, is {base.mean():.3f}" in scores.ours
     )
+    monkeypatch.setattr("probes.studies.memorization_charts.average_precision", lambda score, positive: 0.25)
+    scores = {chart.id: chart for chart in STUDY.find(MadeUp(), scale).charts}["scores"]
+    assert scores.rows[0][1:3] == ["1.000 ± 0.000", "0.250 ± 0.000"]
     published = {claim.id: claim.published for claim in found.claims}
     assert published["within-bounds"] == published["enough-runs"] == "none: a check of ours"
 
