@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from probes.studies.chart import Chart, HeatMap, LineChart, Mark, Table, band, cell, spread
+from probes.studies.chart import Chart, LineChart, Mark, Table, band, cell, spread
 from probes.studies.claim import Claim, at_least, at_most
+from probes.studies.descent import (
+    BEYOND,
+    FITTED,
+    MEDIAN,
+    Descent,
+    beyond_spread,
+    describe_descent,
+    own_peaks,
+    recovery_words,
+    running_median,
+    spike_words,
+    spikes,
+)
+from probes.studies.descent_map import descent_map
 from probes.studies.point import Training
 from probes.studies.results import Results, curve
 from probes.studies.scale import Scale
@@ -18,50 +32,10 @@ __all__ = ["STUDY", "Descent", "describe_descent"]
 
 SOURCE = "Nakkiran et al. 2020, sections 4-6"
 NOISE = 0.2
-BEYOND = 0.005  # of test error: a recovery of nothing is none
-FITTED = 0.99  # training accuracy from which a width counts as fitting
 SMOOTH = 5  # epochs that are averaged
-COLUMNS = 14  # epochs of the map, at equal ratios
+READ = f"medians of {MEDIAN} epochs"
+LEAST = f"{BEYOND} of test error is the least that counts, so that a plateau is no descent"
 FIGURES = "shown as curves; no number published for this setting"
-
-
-@dataclass(frozen=True)
-class Descent:
-    """The course of a test error, mean over seeds.
-
-    Attributes:
-        dip: place of the least error before the peak.
-        peak: place of the highest error after the dip.
-        recovery: fall of the error from the peak to the end, by seed.
-        second: whether it is a second descent: the mean recovery exceeds two sd over the seeds by 0.005 at least.
-    """
-
-    dip: int
-    peak: int
-    recovery: tuple[float, ...]
-    second: bool
-
-
-def describe_descent(errors: np.ndarray) -> Descent:
-    """Find the first dip, the peak after it and what is recovered later; a plateau is never a second descent.
-
-    Dip and peak are the two places, in this order, between which the mean error rises most. The recovery counts as a
-    second descent where its mean exceeds two sd over the seeds, at least two, and by more than rounding. Where the
-    error falls all the way there is no peak (dip and peak are 0) and no recovery.
-
-    Args:
-        errors: float, (S, P); of each seed, along widths or epochs.
-    """
-    mean = errors.mean(0)
-    dip = peak = 0
-    for place in range(len(mean)):
-        lowest = int(np.argmin(mean[: place + 1]))
-        if mean[place] - mean[lowest] > mean[peak] - mean[dip]:
-            dip, peak = lowest, place
-    rises = peak > dip  # otherwise it falls all the way, and there is nothing to recover from
-    recovery = errors[:, peak] - errors[:, -1] if rises else np.zeros(len(errors))
-    second = rises and len(errors) > 1 and recovery.mean() >= 2 * recovery.std(ddof=1) + BEYOND
-    return Descent(dip, peak, tuple(recovery.tolist()), bool(second))
 
 
 @dataclass(frozen=True)
@@ -74,7 +48,9 @@ class _Measured:
         fit: float, (S, W); training accuracy in the end, as labelled.
         courses: by width, the test error of each seed over the epochs.
         over_seeds: those of `over`.
-        over: float, (S', P); test error of the widest over the epochs, smoothed.
+        over: float, (S', P); test error of the widest over the epochs, running medians.
+        drawn: float, (S', P'); the same, means of five epochs, as the chart shows it.
+        spiked: by seed of `over`, the epochs at which the widest network spikes.
     """
 
     seeds: list[int]
@@ -83,6 +59,8 @@ class _Measured:
     courses: dict[int, list[np.ndarray]]
     over_seeds: list[int]
     over: np.ndarray
+    drawn: np.ndarray
+    spiked: list[list[int]]
 
 
 def _widths(scale: Scale) -> tuple[int, ...]:
@@ -110,17 +88,17 @@ def _points(scale: Scale) -> list[Training]:
 def _find(results: Results, scale: Scale) -> Findings:
     noisy, control = (_measure(results, scale, noise) for noise in (NOISE, 0.0))
     widths = list(_widths(scale))
-    claims = [*_claims(noisy.error, noisy.fit, noisy.over, widths), *_against_control(noisy, control)]
+    claims = [*_claims(noisy.error, noisy.fit, noisy.over, widths, _spiked(noisy)), *_against_control(noisy, control)]
     charts: list[Chart] = [
         _by_width(noisy, control, widths),
-        _by_epoch(noisy.over, control.over, max(widths)),
-        _by_both(
+        _by_epoch(noisy, control, max(widths)),
+        descent_map(
             "by-both",
             "And over both at once?",
             "The peak moves with both: it lies where so many epochs just fit so many examples at that width.",
             noisy.courses,
         ),
-        _by_both(
+        descent_map(
             "by-both-without-noise",
             "And over both, without noise?",
             "Without label noise the peak is lower.",
@@ -139,8 +117,16 @@ def _measure(results: Results, scale: Scale, noise: float) -> _Measured:
     fit = np.array([[_end(curve(run, "train/all")) for run in of] for of in runs.values()]).T
     widest = _name(max(runs), noise)
     over_seeds = [seed for seed in scale.seeds if results.run(widest.format(seed=seed)) is not None]
-    over = np.array([_smooth(1 - curve(run, "test")) for run in results.runs(widest, over_seeds)])
-    return _Measured(seeds, error, fit, courses, over_seeds, over)
+    wide = results.runs(widest, over_seeds)
+    over = np.array([running_median(1 - curve(run, "test")) for run in wide])
+    drawn = np.array([_smooth(1 - curve(run, "test")) for run in wide])
+    return _Measured(
+        seeds, error, fit, courses, over_seeds, over, drawn, [spikes(curve(run, "train/all")) for run in wide]
+    )
+
+
+def _spiked(measured: _Measured) -> str:
+    return spike_words(measured.over_seeds, measured.spiked)
 
 
 def _whole(results: Results, scale: Scale, noise: float) -> list[int]:
@@ -158,46 +144,52 @@ def _smooth(values: np.ndarray) -> np.ndarray:
     return np.convolve(values, np.full(SMOOTH, 1 / SMOOTH), mode="valid")
 
 
-def _claims(error: np.ndarray, fit: np.ndarray, over: np.ndarray, widths: Sequence[int]) -> list[Claim]:
+def _claims(
+    error: np.ndarray, fit: np.ndarray, over: np.ndarray, widths: Sequence[int], spiked: str = ""
+) -> list[Claim]:
     by_width = describe_descent(error) if len(error) else None
     by_epoch = describe_descent(over) if len(over) else None
     return [
         Claim(
             "second-descent-in-width",
-            "Past the width that just fits the noisy training set, test error falls again.",
+            "Past the width where it peaks, test error falls again, by more than seeds differ.",
             SOURCE,
-            "fall of the test error from its peak over widths to the widest, less two sd of it over the seeds",
+            "fall of the test error from the width where its mean over the seeds peaks to the widest, less two sd of "
+            f"that fall over the seeds; {LEAST}",
             at_least(BEYOND),
             FIGURES,
-            _beyond_spread(by_width),
+            beyond_spread(by_width),
             _width_seen(by_width, widths, fit),
         ),
         Claim(
             "peak-at-interpolation",
-            "The peak is where networks begin to fit the training set.",
+            "The peak over widths is within a doubling of the width at which networks begin to fit the training set.",
             SOURCE,
-            "distance between the width of the peak and the first that fits 99 %, in doublings of width",
+            "distance between the width at which a seed's test error peaks and its first that fits 99 %, in doublings",
             at_most(1.0),
             "effective model complexity near the number of examples",
             _distance(error, fit, widths),
+            _peaks_seen(error, fit, widths),
         ),
         Claim(
             "rise-in-epochs",
-            "Of a wide network test error dips early and rises again while the noise is fitted.",
+            "Of a wide network trained on noisy labels, test error dips early and rises again by 0.05 or more.",
             SOURCE,
-            "test error at its peak after the first dip, less that at the dip",
+            f"test error where its mean over the seeds peaks after the first dip, less that at the dip; {READ}",
             at_least(0.05),
             FIGURES,
             () if by_epoch is None else tuple((over[:, by_epoch.peak] - over[:, by_epoch.dip]).tolist()),
+            spiked,
         ),
         Claim(
             "second-descent-in-epochs",
-            "Trained on, it descends a second time.",
+            "Trained on, it descends a second time, by more than seeds differ.",
             SOURCE,
-            "fall of the test error from that peak to the end, less two sd of it over the seeds",
+            f"fall of the test error from that peak to the end, less two sd of that fall over the seeds; {READ}; "
+            f"{LEAST}",
             at_least(BEYOND),
             "seen after thousands of epochs of ResNet-18",
-            _beyond_spread(by_epoch),
+            beyond_spread(by_epoch),
             "" if by_epoch is None else _epoch_seen(by_epoch),
         ),
     ]
@@ -221,7 +213,8 @@ def _against_control(noisy: _Measured, control: _Measured) -> list[Claim]:
             id,
             f"{words} with label noise than without.",
             SOURCE,
-            f"rise of the test error from its dip to the highest after it over {along}, with noise less without",
+            f"rise of the test error from its dip to the highest after it over {along}, of the mean over seeds, with "
+            f"noise less without{f'; {READ}' if along == 'epochs' else ''}",
             at_least(BEYOND),
             FIGURES,
             tuple((with_noise - without).tolist()),
@@ -248,13 +241,6 @@ def _rise(errors: np.ndarray) -> np.ndarray:
     return np.asarray(errors[:, found.peak] - errors[:, found.dip])
 
 
-def _beyond_spread(found: Descent | None) -> tuple[float, ...]:
-    if found is None or len(found.recovery) < 2:
-        return ()
-    spread_of = float(np.std(found.recovery, ddof=1))
-    return tuple(value - 2 * spread_of for value in found.recovery)
-
-
 def _width_seen(found: Descent | None, widths: Sequence[int], fit: np.ndarray) -> str:
     if found is None:
         return ""
@@ -262,32 +248,45 @@ def _width_seen(found: Descent | None, widths: Sequence[int], fit: np.ndarray) -
         return "Test error falls all the way from the narrowest network to the widest: there is no peak."
     if found.peak == len(widths) - 1:
         return "Test error still rises at the widest network: no peak within these widths."
-    return f"Dip at {widths[found.dip]} units, peak at {widths[found.peak]}; {_recovery_words(found)}."
+    return f"Dip at {widths[found.dip]} units, peak at {widths[found.peak]}; {recovery_words(found)}."
 
 
 def _epoch_seen(found: Descent) -> str:
     if found.peak == 0:
         return "Test error falls all the way: there is no peak."
-    return f"Dip around epoch {found.dip + SMOOTH}, peak around {found.peak + SMOOTH}; {_recovery_words(found)}."
+    return f"Dip around epoch {_middle(found.dip)}, peak around {_middle(found.peak)}; {recovery_words(found)}."
 
 
-def _recovery_words(found: Descent) -> str:
-    """Only dip, peak and later recovery are told; the claim's rule alone calls it a second descent."""
-    beyond = "more than" if found.second else "not more than"
-    plateau = "" if found.second else ": a plateau, no second descent"
-    return f"later recovery {cell(found.recovery)}, {beyond} two sd over the seeds{plateau}"
+def _middle(place: int) -> int:
+    """Epoch in the middle of those whose median it is."""
+    return place + MEDIAN // 2 + 1
 
 
 def _distance(error: np.ndarray, fit: np.ndarray, widths: Sequence[int]) -> tuple[float, ...]:
-    """In doublings, by seed, from the peak of the mean; NaN without one, or where no width fits."""
-    peak = describe_descent(error).peak if len(error) else 0
-    peak = 0 if peak == len(widths) - 1 else peak  # where it still rises at the widest, it is no peak yet
+    """In doublings, by seed, from its own peak; NaN where it has none, or where no width fits."""
     found = []
-    for fits in fit:
-        fitted = np.flatnonzero(fits >= FITTED)
-        both = peak > 0 and len(fitted) > 0
-        found.append(abs(float(np.log2(widths[peak] / widths[fitted[0]]))) if both else float("nan"))
+    for peak, first in zip(own_peaks(error), _first_fits(fit), strict=True):
+        if peak is None or first is None:
+            found.append(float("nan"))
+        else:
+            found.append(abs(float(np.log2(widths[peak] / widths[first]))))
     return tuple(found)
+
+
+def _first_fits(fit: np.ndarray) -> list[int | None]:
+    """By seed, the place of the first width that fits."""
+    return [next(iter(np.flatnonzero(of >= FITTED).tolist()), None) for of in fit]
+
+
+def _peaks_seen(error: np.ndarray, fit: np.ndarray, widths: Sequence[int]) -> str:
+    """Both widths, by seed."""
+    if not len(error):
+        return ""
+    peaks, fits = (
+        ", ".join("none" if place is None else f"{widths[place]:,}" for place in places)
+        for places in (own_peaks(error), _first_fits(fit))
+    )
+    return f"By seed, the peak is at {peaks} units, the first fit at {fits}."
 
 
 def _by_width(noisy: _Measured, control: _Measured, widths: Sequence[int]) -> LineChart:
@@ -316,22 +315,23 @@ def _by_width(noisy: _Measured, control: _Measured, widths: Sequence[int]) -> Li
     )
 
 
-def _by_epoch(over: np.ndarray, control: np.ndarray, width: int) -> LineChart:
+def _by_epoch(noisy: _Measured, control: _Measured, width: int) -> LineChart:
     lines = [
-        band("test error", _epochs(over), list(over), swatch="test"),
-        band("test error without noise", _epochs(control), list(control), swatch="other"),
+        band("test error", _epochs(noisy.drawn), list(noisy.drawn), swatch="test"),
+        band("test error without noise", _epochs(control.drawn), list(control.drawn), swatch="other"),
     ]
-    found = describe_descent(over) if len(over) else None
+    found = describe_descent(noisy.over) if len(noisy.over) else None
     marks = (
         []
         if found is None or not found.peak
-        else [Mark("x", float(found.dip + SMOOTH), "dip"), Mark("x", float(found.peak + SMOOTH), "peak")]
+        else [Mark("x", float(_middle(found.dip)), "dip"), Mark("x", float(_middle(found.peak)), "peak")]
     )
+    seen = "" if found is None else f"{_epoch_seen(found)} Both are read from {READ}. {_spiked(noisy)}".strip()
     return LineChart(
         "by-epoch",
         f"And over the epochs, with {width} units?",
         "For large networks error dips, rises while noise is fitted, and may descend a second time much later.",
-        "" if found is None else _epoch_seen(found),
+        seen,
         "epoch",
         "test error (mean of 5 epochs)",
         lines,
@@ -344,28 +344,6 @@ def _by_epoch(over: np.ndarray, control: np.ndarray, width: int) -> LineChart:
 def _epochs(over: np.ndarray) -> list[int]:
     """Last epoch of each mean of five."""
     return list(range(SMOOTH, SMOOTH + over.shape[1])) if len(over) else []
-
-
-def _by_both(id: str, question: str, paper: str, errors: Mapping[int, Sequence[np.ndarray]]) -> HeatMap:
-    """Mean test error by width and epoch; narrow networks at the bottom."""
-    last = min((len(curve) for curves in errors.values() for curve in curves), default=0)
-    epochs = np.unique(np.geomspace(1, last, COLUMNS).round().astype(int)) if last else np.empty(0, dtype=int)
-    means = {width: np.mean(curves, axis=0)[epochs - 1] for width, curves in errors.items() if last}
-    high = max((float(values.max()) for values in means.values()), default=float("nan"))
-    low = min((float(values.min()) for values in means.values()), default=float("nan"))
-    return HeatMap(
-        id,
-        question,
-        paper,
-        f"Mean over the seeds: from {low:.3f} to {high:.3f}.",
-        "epoch",
-        "units",
-        "test error",
-        [str(width) for width in reversed(means)],
-        [str(epoch) for epoch in epochs],
-        [means[width].tolist() for width in reversed(means)],
-        log=True,
-    )
 
 
 def _table(noisy: _Measured, control: _Measured, widths: Sequence[int]) -> Table:
@@ -384,7 +362,10 @@ def _notes(scale: Scale) -> list[str]:
         "are means of the last 5 epochs.",
         "Without noise: the same widths, starts, orders and epochs on the labels as the data have them. Rises are "
         "compared by seed, each from the dip of the mean to its peak, which is searched for alike in both.",
-        "A recovery counts as a second descent only beyond two sd over the seeds: a plateau is never called one.",
+        f"A recovery counts as a second descent only where it exceeds two sd over the seeds by {BEYOND} or more: two "
+        f"sd are what seeds differ by, and {BEYOND} keeps a recovery of nothing, of seeds that agree, from being one.",
+        f"Over the epochs dip, peak and end are {READ}, so that one epoch at which training is unstable makes none; "
+        "the chart shows means of 5, in which such spikes are to be seen.",
         "Along the number of training examples, where the paper sees a peak, too, nothing is measured here.",
         "Published: ResNet-18 of widths 1 to 64 on CIFAR-10 with 15 % noise, 4,000 epochs of Adam.",
     ]

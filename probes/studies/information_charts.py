@@ -9,13 +9,22 @@ import numpy as np
 
 from probes.studies.chart import Chart, Line, LineChart, Mark, Swatch, Table, band, cell, swatch
 from probes.studies.information import tanh_unit_information
-from probes.studies.information_readings import HIDDEN, NARROW, OUTPUT, fall, in_the_end, signal_fall
+from probes.studies.information_readings import (
+    HIDDEN,
+    NARROW,
+    OUTPUT,
+    WINDOW,
+    fall,
+    in_the_end,
+    signal_fall,
+    signal_words,
+)
 
-__all__ = ["CRITICISM", "information_charts"]
+__all__ = ["CRITICISM", "SHORT", "information_charts"]
 
 Runs = Sequence[Mapping[str, Any]]
 
-# beside every information plane
+# whole beside the first information plane, in short beside the other
 CRITICISM = (
     "Saxe et al. 2018: the fall follows from saturation on both sides and from bins; ReLU and linear units show none. "
     "Full-batch descent falls alike, so the noise of SGD is not its cause, and the signal to noise falls without it. "
@@ -28,7 +37,8 @@ CRITICISM = (
 )
 SHORT = (
     "Critics: of a deterministic network the true I(X;T) is constant or infinite (Goldfeld et al. 2019); what bins "
-    "show as a fall is saturation and the clustering of representations (Saxe et al. 2018)."
+    "show as a fall is saturation and the clustering of representations (Saxe et al. 2018). All of it stands beside "
+    "the first plane."
 )
 
 
@@ -91,14 +101,14 @@ def _plane(name: str, runs: Runs) -> LineChart:
         for word, place, colour in places
     ]
     moves = (
-        "Layers move up (they learn the label), then left (they lose information about the input)."
+        "Layers move up (binned I(T;Y) rises), then left (binned I(X;T) falls)."
         if name == "tanh"
         else "No such figure of Shwartz-Ziv & Tishby; in Saxe et al. 2018 ReLU layers do not move left."
     )
     return LineChart(
         f"plane-{name}",
-        f"The information plane: what do layers of {_units(name)} units keep?",
-        " ".join([moves, *CRITICISM]),
+        f"The information plane: where do layers of {_units(name)} units go?",
+        " ".join([moves, *(CRITICISM if name == "tanh" else [SHORT])]),
         f"From its peak to the end the binned I(X;T) falls, in bits: {_falls(runs)}. {_estimate(name)}; mean of "
         f"{len(runs)} seeds.",
         "binned I(X;T) (bits)",
@@ -124,8 +134,8 @@ def _over_epochs(name: str, runs: Runs) -> LineChart:
     saturated = f"; in the end {end} of its activations are beyond 0.9 in size" if name == "tanh" else ""
     return LineChart(
         f"input-{name}",
-        f"How much of the input do layers of {_units(name)} units keep?",
-        f"Layers of tanh units lose it late in training; ReLU layers do not (Saxe et al. 2018). {SHORT}",
+        f"How does the binned I(X;T) of layers of {_units(name)} units change?",
+        f"In layers of tanh units it falls late in training, in ReLU layers it does not (Saxe et al. 2018). {SHORT}",
         f"{_estimate(name).capitalize()}. The 3-unit layer falls by {cell([fall(run, NARROW) for run in runs], 1)} "
         f"bits from its peak{saturated}.",
         "epoch",
@@ -150,14 +160,14 @@ def _snr(runs: Runs) -> LineChart:
         )
         for layer, name in enumerate(names)
     ]
-    ends = [in_the_end(run["snr"][OUTPUT]) for run in runs]
     return LineChart(
         "gradients",
         "Do gradients turn from drift to diffusion?",
         "Signal to noise falls below one around the epoch where compression starts; without compression it does so, "
         "too (Saxe et al. 2018).",
-        f"Weights to the first layer fall by a factor of {cell([signal_fall(run) for run in runs], 1)}; those to the "
-        f"logits end at {cell(ends, 1)}.",
+        f"{signal_words(runs)} The first layer's falls by a factor of {cell([signal_fall(run) for run in runs], 1)} "
+        f"(medians of the first and last {WINDOW} recorded epochs, mean ± sd over the seeds; the lines are geometric "
+        "means of single epochs).",
         "epoch",
         "signal to noise of the gradients",
         lines,
@@ -180,18 +190,25 @@ def _clusters(runs: Runs) -> LineChart:
         )
         for layer in range(OUTPUT + 1)
     ]
-    ends = cell([float(np.array(run["clusters"][NARROW], dtype=float)[-1]) for run in runs], 2)
+    ends = np.array([run["clusters"][NARROW][-1] for run in runs], dtype=float)
     return LineChart(
         "clusters",
         "What does the estimate track?",
         "The clustering of representations of one class (Goldfeld et al. 2019), measured here without bins.",
-        f"In the 3-unit layer examples end {ends} times as far from their class's mean as the two means are apart.",
+        f"In the 3-unit layer examples end {_geometric(ends)} times as far from their class's mean as the two means "
+        f"are apart, by the geometric mean over the seeds, as drawn; {cell(ends.tolist(), 2)} by mean ± sd.",
         "epoch",
         "distance within classes over distance between",
         lines,
         log_x=True,
         log_y=True,
     )
+
+
+def _geometric(values: np.ndarray) -> str:
+    """Of those that are positive, as a line on a logarithmic axis has it."""
+    positive = values[np.isfinite(values) & (values > 0)]
+    return f"{np.exp(np.log(positive).mean()):.2f}" if len(positive) else "–"
 
 
 def _minimal() -> LineChart:
@@ -202,7 +219,8 @@ def _minimal() -> LineChart:
         "minimal",
         "Can one unit without training compress?",
         "Saxe et al. 2018: in one tanh unit with a normal input, bins alone make information rise and fall as its "
-        "weight grows, while that of a ReLU unit grows without bound; the true information is infinite throughout.",
+        "weight grows; the true information is infinite throughout. That of a ReLU unit, which grows without bound, is "
+        "not drawn here.",
         f"Closed form, 30 bins: a peak of {values[peak]:.2f} bits at weight {weights[peak]:.1f}, then down to "
         f"{values[-1]:.2f} at {weights[-1]:.0f}.",
         "weight",

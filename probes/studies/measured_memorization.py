@@ -67,6 +67,11 @@ class Measured:
         """Pairs of a memorized training example and a test example with at least this influence."""
         return int((influence[self.memorized] >= threshold).sum())
 
+    @property
+    def influential(self) -> np.ndarray:
+        """bool, (N, M): the pairs that `pairs` counts at the thresholds of the paper."""
+        return np.asarray((self.influence.value >= INFLUENTIAL) & self.memorized[:, None])
+
     def sure(self, influence: Difference) -> np.ndarray:
         """bool, (N, M): pairs above both thresholds whose influence is hardly chance, by its standard error."""
         known = (influence.value >= INFLUENTIAL) & (influence.value >= SURE * influence.error)

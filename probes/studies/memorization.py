@@ -23,6 +23,7 @@ __all__ = ["STUDY"]
 SOURCE = "Feldman and Zhang 2020, sections 2 and 3"
 NOISE, EPOCHS = 0.4, 100
 FEWEST_RUNS = 5
+OWN_CHECK = "none: a check of ours"
 NO_NUMBER = "no number published for labels made wrong"
 
 
@@ -105,7 +106,7 @@ def _claims(found: Sequence[Measured], control: Sequence[Measured]) -> list[Clai
     return [
         claim(
             "noisy-memorized-more",
-            "Examples with a wrong label are memorized far more than those with the right one.",
+            "Examples with a wrong label are memorized more than those with the right one, by 0.5 or more on average.",
             "mean memorization of noisy examples less that of clean ones",
             at_least(0.5),
             [one.gap for one in found],
@@ -116,7 +117,7 @@ def _claims(found: Sequence[Measured], control: Sequence[Measured]) -> list[Clai
         ),
         claim(
             "wrong-labels-memorized",
-            "A wrong label can only be known by having seen it.",
+            f"At least 90 % of the wrong labels are memorized, by the paper's threshold of {MEMORIZED}.",
             f"share of noisy examples with memorization of at least {MEMORIZED}, {of_each}",
             at_least(0.9),
             [float(one.memorized[one.noisy].mean()) for one in alike],
@@ -129,16 +130,17 @@ def _claims(found: Sequence[Measured], control: Sequence[Measured]) -> list[Clai
             f"{of_each}",
             at_least(1.0),
             [float(one.pairs(one.influence.value) - one.pairs(one.chance.value)) for one in alike],
-            _pairs_words(found, alike),
+            _pairs_words(found, alike, control),
             "35 pairs on MNIST, 1,015 on CIFAR-100, 1,641 on ImageNet, clean labels (a transcription of the paper)",
         ),
         claim(
             "models-interpolate",
-            "The models fit the subset that they were trained on: before that, nothing is memorized.",
+            "On average over the models they fit 99.9 % or more of the subset that they were trained on.",
             "mean accuracy of the models on their own subsets, given labels",
             at_least(0.999, exact=True),
             [float(one.answers.fitted.mean()) for one in found],
             f"The worst model has {min((one.answers.fitted.min() for one in found), default=float('nan')):.4f}.",
+            OWN_CHECK,
         ),
         claim(
             "enough-runs",
@@ -146,13 +148,15 @@ def _claims(found: Sequence[Measured], control: Sequence[Measured]) -> list[Clai
             "runs inside or outside of the example that has the fewest",
             at_least(FEWEST_RUNS, exact=True),
             [float(one.fewest) for one in found],
+            published=OWN_CHECK,
         ),
         claim(
             "within-bounds",
-            "Memorization is a difference of two shares.",
+            "Memorization, a difference of two shares, is at most 1 in size.",
             "largest absolute memorization",
             at_most(1.0, exact=True),
             [float(np.abs(one.value).max()) for one in found],
+            published=OWN_CHECK,
         ),
     ]
 
@@ -167,18 +171,31 @@ def _alike(found: Sequence[Measured]) -> list[Measured]:
     return [one.by_first(fewest) for one in found]
 
 
-def _pairs_words(found: Sequence[Measured], alike: Sequence[Measured]) -> str:
+def _pairs_words(found: Sequence[Measured], alike: Sequence[Measured], control: Sequence[Measured]) -> str:
+    """First what the most models give; then by as many of each seed, and without noise, as the paper's are."""
     if not found:
         return ""
     counted = ", ".join(f"{_pairs(one)} at seed {one.seed}" for one in alike)
-    most = max(found, key=lambda one: len(one.answers))
+    number = f"{len(alike[0].answers):,}"
     words = (
-        f"Pairs: {counted}. So few models show whether there are such pairs, not how many: others pass by chance from "
-        "just below the threshold."
+        f"By {number} models: {counted}. So few models show whether there are such pairs, not how many: others pass by "
+        "chance from just below the threshold."
     )
+    without = ", ".join(
+        f"{one.pairs(one.influence.value) - one.pairs(one.chance.value):,} at seed {one.seed}" for one in control
+    )
+    if without:
+        words = f"{words} Without noise, as in the paper, those above chance are {without}."
+    most = max(found, key=lambda one: len(one.answers))
     if len(most.answers) == len(alike[0].answers):
         return words
-    return f"{words} All {len(most.answers):,} models of seed {most.seed} give {_pairs(most)}."
+    few = next(one for one in alike if one.seed == most.seed)
+    hold = int((few.influential & most.influential).sum())
+    return (
+        f"All {len(most.answers):,} models of seed {most.seed} give {_pairs(most)}: that is the count to trust. Of the "
+        f"{few.influential.sum():,} pairs by its first {number} models {hold:,} hold by all of them; the others "
+        f"passed a threshold by chance. {words}"
+    )
 
 
 def _pairs(one: Measured) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from probes.data import LazyImages
 from probes.runs.thumbnails import encode_png
-from probes.scores.detection import auroc
+from probes.scores.detection import auroc, average_precision
 from probes.studies.chart import (
     BarChart,
     Bars,
@@ -71,10 +71,8 @@ def _histogram(found: Sequence[Measured], control: Sequence[Measured]) -> BarCha
     clean, noisy = ([one.value[one.noisy == is_noisy] for one in found] for is_noisy in (False, True))
     every = [one.value for one in control]
     seeds = " and ".join(f"seed {one.seed}" for one in control)
-    without = (
-        f"; without noise {cell([float(values.mean()) for values in every], 2)} of all, {seeds}" if control else ""
-    )
-    means = [cell([float(values.mean()) for values in groups], 2) for groups in (clean, noisy)]
+    without = f"; without noise {cell([float(values.mean()) for values in every])} of all, {seeds}" if control else ""
+    means = [cell([float(values.mean()) for values in groups]) for groups in (clean, noisy)]
     return BarChart(
         "histogram",
         "How much are examples memorized?",
@@ -160,22 +158,24 @@ def _mean(values: np.ndarray) -> str:
 
 def _score_table(found: Sequence[Measured], control: Sequence[Measured]) -> Table:
     """How well memorization, and cheaper scores, tell noisy examples from clean ones; and how alike they rank."""
-    columns: dict[str, list[tuple[float, float]]] = {}
+    columns: dict[str, list[tuple[float, float, float]]] = {}
     for one in found:
         for name, values in _scores(one).items():
-            area = auroc(values, one.noisy)
-            columns.setdefault(name, []).append((np.nan if area is None else area, _spearman(values, one.value)))
-    rows = [
-        [name, cell([area for area, _ in pairs]), cell([alike for _, alike in pairs])]
-        for name, pairs in columns.items()
-    ]
+            area, precision = (
+                np.nan if value is None else value
+                for value in (auroc(values, one.noisy), average_precision(values, one.noisy))
+            )
+            columns.setdefault(name, []).append((area, precision, _spearman(values, one.value)))
+    rows = [[name, *(cell(of) for of in zip(*measured, strict=True))] for name, measured in columns.items()]
+    base = cell([float(one.noisy.mean()) for one in found])
     return Table(
         "scores",
         "Do cheaper scores say the same?",
         "No such table in the paper.",
         f"The scores of one run of a {found[0].network} network on all examples, each turned so that high is "
-        f"suspicious; mean ± sd over seeds.{_undefined(control)}",
-        ["score", "AUROC for noisy", "rank correlation with memorization"],
+        f"suspicious; mean ± sd over seeds. The base rate of noisy examples, which average precision has to exceed, is "
+        f"{base}.{_undefined(control)}",
+        ["score", "AUROC for noisy", "average precision", "rank correlation with memorization"],
         rows,
     )
 

@@ -62,7 +62,7 @@ def _shifts(clean: Families) -> BarChart:
         Bars(FAMILIES[family], [_share(rows, name) for name in SHIFTS], swatch=swatch(place))
         for place, (family, rows) in enumerate(clean.items())
     ]
-    left = ", ".join(f"{FAMILIES[family]} {cell([kept(row) for row in rows], 2)}" for family, rows in clean.items())
+    left = ", ".join(f"{FAMILIES[family]} {cell([kept(row) for row in rows])}" for family, rows in clean.items())
     new = ", ".join(
         f"{FAMILIES[family]} {cell([_known(row['novelty']) for row in rows], 2)}" for family, rows in clean.items()
     )

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from probes.studies import Scale
+from probes.studies.descent import own_peaks, running_median, spike_words, spikes
+from probes.studies.descent_map import descent_map
 from probes.studies.double_descent import STUDY, _claims, _widths, describe_descent
 
 
@@ -82,16 +84,91 @@ def test_rounding_is_no_recovery(rounding):
     assert not describe_descent(errors).second
 
 
-def test_words_tell_dip_peak_and_recovery_and_name_a_plateau():
+def test_words_tell_dip_peak_and_recovery_and_follow_the_verdict():
     widths = [4, 16, 64, 256, 1024]
     plateau, falls = curves([0.5, 0.2, 0.4, 0.4, 0.4], 0.001), curves([0.5, 0.2, 0.4, 0.3, 0.1], 0.001)
 
-    for error, ending in ((plateau, "a plateau, no second descent."), (falls, ", more than two sd over the seeds.")):
+    endings = ("not more than two sd over the seeds and 0.005: no second descent.", "0.005: a second descent.")
+    for error, ending in ((plateau, endings[0]), (falls, endings[1])):
         claims = {claim.id: claim for claim in _claims(error, 1 - error, error, widths)}
         assert claims["second-descent-in-width"].seen.startswith("Dip at 16 units, peak at 64; later recovery 0.")
         assert claims["second-descent-in-width"].seen.endswith(ending)
         assert claims["second-descent-in-epochs"].seen.endswith(ending)
         assert (claims["second-descent-in-width"].verdict == "reproduced") == (error is falls)
+
+
+def test_where_the_verdict_is_open_the_words_are_too():
+    """Some seeds recover, others do not."""
+    errors = np.array([[0.5, 0.2, 0.4, end] for end in (0.37, 0.38, 0.36, 0.31, 0.30)])
+    claim = _claims(errors, 1 - errors, errors, [4, 16, 64, 256])[0]
+
+    assert claim.verdict == "inconclusive"
+    assert claim.seen.endswith("0.005: these seeds cannot tell whether there is a second descent.")
+
+
+def test_each_seed_has_its_own_peak_and_its_own_first_fit():
+    """Three peaks at three widths; the first fit is of each seed, too."""
+    error = np.array([[0.4, 0.1, 0.3, 0.2, 0.1, 0.1], [0.4, 0.1, 0.2, 0.3, 0.1, 0.1], [0.4, 0.1, 0.1, 0.2, 0.3, 0.1]])
+    fit = np.array([[0.5, 0.6, 0.7, 1, 1, 1], [0.5, 0.6, 0.7, 1, 1, 1], [0.5, 0.6, 1, 1, 1, 1]])
+    claim = _claims(error, fit, error, [2, 4, 8, 16, 32, 64])[1]
+
+    assert own_peaks(error) == [2, 3, 4]
+    assert claim.values == (1, 0, 2)
+    assert claim.seen == "By seed, the peak is at 8, 16, 32 units, the first fit at 16, 16, 8."
+    assert own_peaks(np.array([[0.3, 0.2, 0.1], [0.3, 0.1, 0.2]])) == [None, None]
+
+
+def test_a_spike_of_ten_epochs_makes_no_peak_and_one_of_eleven_does():
+    level = np.full(60, 0.1)
+    for length, highest in ((10, 0.1), (11, 0.9)):
+        spiked = level.copy()
+        spiked[30 : 30 + length] = 0.9
+        assert running_median(spiked).max() == highest
+    assert running_median(level).shape == (40,)
+
+
+def test_a_spike_is_told_by_its_seed_and_epochs():
+    """Epochs of the long way to a fit are none."""
+    fit = np.concatenate([np.linspace(0.1, 1, 40), np.ones(60)])
+    spiked = fit.copy()
+    spiked[[70, 71, 80]] = 0.94
+
+    assert spikes(fit) == []
+    assert spikes(spiked) == [71, 72, 81]
+    assert "of its training set: seed 3 at epochs 71–72, 81. No dip" in spike_words([2, 3], [[], [71, 72, 81]])
+    assert spike_words([2, 3], [[], []]) == ""
+
+
+def test_a_spike_of_one_seed_is_no_peak_of_the_study(monkeypatch):
+    """Test error dips, rises to 0.2 and stays; at one epoch of one seed it is 0.9."""
+
+    def curve(run, group):
+        width, seed = (int("".join(filter(str.isdigit, part))) for part in run.split("-")[-2:])
+        values = np.repeat([0.5, 1.0], [20, 80]) if group != "test" else 1 - np.repeat([0.1, 0.2], [40, 60])
+        if (width, seed) == (2048, 1) and not run.startswith("without-noise-"):
+            values[80:83] = 0.1
+        return values
+
+    monkeypatch.setattr("probes.studies.double_descent.curve", curve)
+    found = STUDY.find(MadeUp(), Scale(quick=True))
+    claims = {claim.id: claim for claim in found.claims}
+    chart = {chart.id: chart for chart in found.charts}["by-epoch"]
+
+    assert claims["rise-in-epochs"].values == pytest.approx([0.1, 0.1, 0.1])
+    assert claims["second-descent-in-epochs"].values == pytest.approx([0, 0, 0])
+    assert "seed 1 at epochs 81–83" in claims["rise-in-epochs"].seen
+    assert "seed 1 at epochs 81–83" in chart.ours
+    assert max(chart.lines[0].y) > 0.3  # the chart shows it
+
+
+def test_the_map_tells_where_the_peak_goes():
+    """At epoch 1 none; later at 8 units, in the end at 4."""
+    courses = {2: [0.5, 0.1, 0.1], 4: [0.4, 0.1, 0.3], 8: [0.3, 0.3, 0.1], 16: [0.2, 0.1, 0.1]}
+    moves = descent_map("id", "?", "-", {width: [np.array(course)] for width, course in courses.items()}).ours
+    flat = descent_map("id", "?", "-", {width: [np.full(3, 0.1)] for width in courses}).ours
+
+    assert "ends at narrower networks; units at epoch: 8 at 2, 4 at 3; at the other" in moves
+    assert "At no epoch shown does it peak" in flat
 
 
 class MadeUp:

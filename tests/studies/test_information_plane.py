@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from probes.studies import Scale, get_study
-from probes.studies.information_charts import CRITICISM
+from probes.studies.information_charts import CRITICISM, SHORT
 from probes.studies.information_plane import _recorded, train_and_record
-from probes.studies.information_readings import HIDDEN, beyond_bounds, fall, medians, signal_fall
+from probes.studies.information_readings import HIDDEN, beyond_bounds, fall, medians, signal_fall, signal_words
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
@@ -125,11 +125,15 @@ def test_every_estimate_is_named_with_its_bins(findings):
     assert "ReLU" in quantities["relu-does-not"]
 
 
-def test_the_whole_criticism_stands_beside_each_plane(findings):
+def test_the_whole_criticism_stands_beside_the_first_plane_and_in_short_beside_the_other(findings):
     charts = {chart.id: chart for chart in findings.charts}
 
+    assert all(words in charts["plane-tanh"].paper for words in CRITICISM)
+    assert charts["plane-relu"].paper.endswith(SHORT)
+    assert SHORT in findings.notes
+    told = [text for text in (*findings.notes, *(chart.paper for chart in findings.charts)) if CRITICISM[0] in text]
+    assert len(told) == 1  # once
     for id in ("plane-tanh", "plane-relu"):
-        assert all(words in charts[id].paper for words in CRITICISM)
         assert [mark.value for mark in charts[id].marks] == [12, 1]
         assert [line.name for line in charts[id].lines][-2:] == ["before training", "after 1,000 epochs"]
     for name in ("Saxe", "Goldfeld", "Chelombiev"):
@@ -142,3 +146,47 @@ def test_no_two_layers_look_alike(findings):
     for chart in findings.charts:
         looks = [(line.swatch, line.dashed, line.marks) for line in getattr(chart, "lines", ())]
         assert len(set(looks)) == len(looks), chart.id
+
+
+def test_a_signal_that_never_exceeds_its_noise_is_told_so(findings):
+    """First and last ten recorded epochs of the first layer and of the logits."""
+
+    def run(first, logits):
+        rows = [[None, *[1.0] * 30] for _ in range(len(HIDDEN) + 1)]
+        rows[0], rows[-1] = ([None, *[value] * 15, *[value / 2] * 15] for value in (first, logits))
+        return {"snr": rows}
+
+    below, above = signal_words([run(0.5, 0.8)] * 2), signal_words([run(2.0, 0.8)] * 2)
+    assert below.startswith("In the first layer it goes from 0.50 ± 0.00 to 0.25 ± 0.00; it is below 1 from the start")
+    assert "its highest median of 10 epochs is 2.00. That of the logits goes from 0.80 ± 0.00 to 0.40" in above
+    claim = {claim.id: claim for claim in findings.claims}["drift-to-diffusion"]
+    assert claim.statement == "The signal-to-noise ratio of the first layer's gradients falls at least by half."
+    assert claim.seen.startswith("In the first layer it goes from 1.00")
+
+
+def test_a_sentence_about_a_logarithmic_line_names_the_mean_it_shows():
+    """Seeds at 0.01, 0.1 and 1: the line ends at 0.1, their mean is 0.37."""
+
+    class Results:
+        def values(self, pattern, seeds):
+            runs = [made_up(pattern.split("-")[0], seed) for seed in seeds]
+            for run, value in zip(runs, (0.01, 0.1, 1.0), strict=True):
+                run["clusters"][-2][-1] = value
+            return runs
+
+    found = get_study("information-plane").find(Results(), Scale(quick=True))
+    clusters = {chart.id: chart for chart in found.charts}["clusters"]
+    drawn = {line.name: line.y[-1] for line in clusters.lines}["3 units"]
+
+    assert drawn == pytest.approx(0.1)
+    assert "end 0.10 times as far" in clusters.ours
+    assert "by the geometric mean over the seeds, as drawn; 0.37 ± 0.55 by mean ± sd" in clusters.ours
+
+
+def test_no_sentence_speaks_of_information_without_its_estimator(findings):
+    for claim in findings.claims:
+        assert "information about" not in claim.statement, claim.id
+    for chart in findings.charts:
+        assert "information about" not in chart.paper + chart.ours, chart.id
+    checks = {claim.id: claim.published for claim in findings.claims}
+    assert checks["within-bounds"] == "none: a check of ours"

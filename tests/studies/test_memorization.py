@@ -113,7 +113,15 @@ def test_seeds_of_more_models_count_pairs_by_as_many_as_the_others(scale):
     excess = tuple(float(one.pairs(one.influence.value) - one.pairs(one.chance.value)) for one in by_32)
     assert less["influential-pairs"].values == excess != whole["influential-pairs"].values
     assert "by 32 models of each seed" in less["influential-pairs"].quantity
-    assert "All 64 models of seed 0 give" in less["influential-pairs"].seen
+    assert less["influential-pairs"].seen.startswith("All 64 models of seed 0 give")  # before what fewer give
+    few = by_32[0]
+    most = Measured(
+        0, SubsetAnswers.from_dicts([MadeUp().value(f"seed0-models{first:04d}") for first in (0, 32)]), data_of(0), None
+    )
+    hold = int(((few.influence.value >= 0.15) & (few.value >= 0.25)[:, None] & most.influential).sum())
+    told = f"Of the {few.pairs(few.influence.value):,} pairs by its first 32 models {hold} hold by all of them"
+    assert told in less["influential-pairs"].seen
+    assert "Without noise, as in the paper, those above chance are 0 at seed 0." in less["influential-pairs"].seen
     assert "All" not in whole["influential-pairs"].seen
 
 
@@ -125,13 +133,31 @@ def test_memorization_without_noise_stands_beside_that_with_it(scale):
     bars = {bars.name: bars for bars in charts["histogram"].bars}
     assert [bars["without noise"].y[place] for place in (1, -1)] == [35 / 40, 5 / 40]
     assert bars["clean"].y[1] == bars["noisy"].y[-1] == 1
-    assert charts["histogram"].ours.endswith("3 repetitions; without noise 0.12 of all, seed 0.")
+    assert charts["histogram"].ours.endswith("3 repetitions; without noise 0.125 of all, seed 0.")
     assert [len(bars[name].low) for name in ("clean", "without noise")] == [11, 0]  # one seed has no spread
     assert "all without noise 0.125; " in claims(found)["noisy-memorized-more"].seen
     row = dict(zip(charts["numbers"].header, charts["numbers"].rows[-1], strict=True))
     assert (row["seed"], row["models"], row["clean"], row["noisy"]) == ("0 (no noise)", "64", "0.125", "–")
     assert charts["scores"].ours.endswith("share of noisy examples is 0 and every AUROC undefined, not 0.5.")
     assert any(note.startswith("Without noise: 64 models at seed 0, on") for note in found.notes)
+
+
+def test_detection_is_told_with_average_precision_and_base_rate(scale, monkeypatch):
+    """Memorization finds every noisy example of the made-up models, and nothing else: both measures are 1."""
+    found = STUDY.find(MadeUp(), scale)
+    scores = {chart.id: chart for chart in found.charts}["scores"]
+    row = dict(zip(scores.header, scores.rows[0], strict=True))
+    base = np.array([data_of(seed).noisy.mean() for seed in scale.seeds])
+
+    assert row["AUROC for noisy"] == row["average precision"] == "1.000 ± 0.000"
+    assert (
+        f"The base rate of noisy examples, which average precision has to exceed, is {base.mean():.3f}" in scores.ours
+    )
+    monkeypatch.setattr("probes.studies.memorization_charts.average_precision", lambda score, positive: 0.25)
+    scores = {chart.id: chart for chart in STUDY.find(MadeUp(), scale).charts}["scores"]
+    assert scores.rows[0][1:3] == ["1.000 ± 0.000", "0.250 ± 0.000"]
+    published = {claim.id: claim.published for claim in found.claims}
+    assert published["within-bounds"] == published["enough-runs"] == "none: a check of ours"
 
 
 def test_without_a_control_nothing_is_said_of_it(scale):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from probes.studies import Scale, get_study
-from probes.studies.second_split import _auroc, _groups, _late, forget, forget_without_noise
+from probes.studies.second_split import forget, forget_without_noise
+from probes.studies.second_split_charts import early_area, late_area, times_of
 
 
 def test_every_example_has_its_two_times():
@@ -35,14 +36,14 @@ def test_the_first_stage_fits_its_half_and_the_second_trains_on_the_other():
 def test_low_times_are_the_suspicious_ones():
     row = {"noisy": [True, True, False, False], "forgotten": [1, 2, 5, 2]}
 
-    assert _auroc(row) == 0.875  # pairs: 1, 1, 1 and a tie
-    assert _groups(row, True).tolist() == [1, 2]
+    assert early_area(row) == 0.875  # pairs: 1, 1, 1 and a tie
+    assert times_of(row, True).tolist() == [1, 2]
 
 
 def test_what_is_learned_late_or_never_is_suspicious_too():
     row = {"noisy": [True, True, False, False], "learned": [9, None, 2, 9]}
 
-    assert _late(row) == 0.875
+    assert late_area(row) == 0.875
 
 
 def test_the_control_has_no_noise_and_forgets_less():
@@ -74,7 +75,12 @@ def test_claims_and_curves_of_a_case_by_hand():
     values = {claim.id: claim.values[0] for claim in found.claims}
     learned = {line.name: line.y for chart in found.charts if chart.id == "learned" for line in chart.lines}
 
-    assert values == {"finds-noise": 1.0, "clean-is-kept": (53 / 3 - 1) / 20, "noise-was-learned": 1.0}
+    assert values == {
+        "finds-noise": 1.0,
+        "clean-is-kept": (53 / 3 - 1) / 20,
+        "noise-was-learned": 1.0,
+        "beats-the-first-split": pytest.approx(1 - 2 / 3),
+    }
     assert learned["clean"][:2] == [1 / 3, 2 / 3]
     assert learned["clean"][-1] == 2 / 3
     assert (learned["noisy, as labelled"][28], learned["noisy, as labelled"][29]) == (0, 1)
@@ -86,8 +92,8 @@ def test_without_noise_auroc_is_undefined_and_no_claim_rests_on_it():
     charts = {chart.id: chart for chart in found.charts}
 
     assert charts["detection"].rows == [
-        ["with noise", "0.250 ± 0.000", "1.000 ± 0.000", "0.667 ± 0.000"],
-        ["without noise", "0.000 ± 0.000", "undefined", "undefined"],
+        ["with noise", "0.250 ± 0.000", *["1.000 ± 0.000"] * 2, "0.667 ± 0.000", "0.500 ± 0.000"],
+        ["without noise", "0.000 ± 0.000", *["–"] * 4],
     ]
     assert charts["numbers"].rows[-1] == ["all, without noise", "18.5 ± 0.0", "21.0 ± 0.0"]
     lines = {id: {line.name: line.y for line in charts[id].lines} for id in ("kept", "learned")}
@@ -95,7 +101,10 @@ def test_without_noise_auroc_is_undefined_and_no_claim_rests_on_it():
     assert lines["learned"]["without noise"][:3] == [0.5, 0.75, 0.75]
     shares = {bars.name: bars.y for bars in charts["times"].bars}["without noise"]
     assert dict(zip(charts["times"].categories, shares, strict=True))["never"] == 0.75
-    assert [claim.id for claim in found.claims] == ["finds-noise", "clean-is-kept", "noise-was-learned"]
+    assert [claim.id for claim in found.claims] == [
+        *("finds-noise", "clean-is-kept", "noise-was-learned", "beats-the-first-split")
+    ]
+    assert charts["detection"].header[1].startswith("base rate")
 
 
 def test_each_seed_has_its_control():
@@ -126,3 +135,34 @@ def test_every_epoch_of_the_second_stage_lies_in_one_bar(quick):
     assert epochs == list(range(1, (20 if quick else 40) + 1))
     assert times.categories[-1] == "never"
     assert sum(times.bars[0].y) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("late", "words", "verdict"),
+    [
+        ([1, 1, 1], "tells more than how late", "reproduced"),
+        ([30, 30, 30], "tells less than how late", "not reproduced"),
+        ([1, 30, 1], "tells no more, as far as these seeds can tell, than how late", "inconclusive"),
+    ],
+)
+def test_the_page_says_whether_forgetting_tells_more_than_the_first_split(late, words, verdict):
+    """A wrong label is forgotten second of four at every seed; it is learned first, last, or either."""
+
+    class Seeds(TwoSeeds):
+        def values(self, pattern, seeds):
+            rows = super().values(pattern, seeds)
+            if pattern.startswith("without-noise"):
+                return rows
+            for row, epoch in zip(rows, late, strict=True):
+                row["forgotten"] = [10, 21, 21, 5]
+                row["learned"] = [epoch, 2, 3, 4]
+            return rows
+
+    found = get_study("second-split").find(Seeds(), Scale(quick=True))
+    charts = {chart.id: chart for chart in found.charts}
+
+    assert {claim.id: claim.verdict for claim in found.claims}["beats-the-first-split"] == verdict
+    assert words in charts["learned"].ours
+    assert "; average precision 0.500 ± 0.000 against" in charts["learned"].ours
+    assert "undefined there (a dash), AUROC is not 0.5." in charts["detection"].ours
+    assert words in charts["detection"].ours

@@ -127,3 +127,61 @@ def test_every_measure_is_on_the_page():
     ]
     assert any("clipped at 1e-06" in note for note in found.notes)
     assert not any("full size only" in note for note in found.notes)
+
+
+class FourFamilies:
+    """Made-up rows; changes by family and seed, None where a point is missing."""
+
+    def __init__(self, changes):
+        self.changes = changes
+
+    def values(self, pattern, seeds):
+        family, noise, _ = pattern.split("-")
+        found = []
+        for seed in seeds:
+            change = self.changes.get((family, seed), {})
+            if change is not None:
+                found.append({**row(family, float(noise.removeprefix("noise")), seed), **change})
+        return found
+
+
+def claims_of(changes):
+    found = get_study("skill-acquisition").find(FourFamilies(changes), Scale(quick=True))
+    return {claim.id: claim for claim in found.claims}
+
+
+def test_learned_features_are_set_against_the_pixels_of_the_same_seed():
+    """A seed that lacks one of the two has no difference, and the others keep theirs."""
+    novelty = {
+        ("mlp", 0): {"novelty": 0.5},
+        ("nearest", 0): {"novelty": 0.9},
+        ("mlp", 2): {"novelty": 0.8},
+        ("nearest", 2): {"novelty": 0.7},
+    }
+    whole, less = claims_of(novelty), claims_of({**novelty, ("nearest", 1): None, ("logistic", 1): None})
+
+    assert whole["features-beat-pixels"].values == pytest.approx((-0.4, 0, 0.1))
+    assert whole["features-beat-pixels"].verdict == "inconclusive"
+    assert less["features-beat-pixels"].values == pytest.approx((-0.4, np.nan, 0.1), nan_ok=True)
+    assert less["deep-is-not-favoured"].values == pytest.approx((0.005, np.nan, 0.005), nan_ok=True)
+    assert "the pixels themselves, without any training, have 0.83 ± 0.12" in whole["features-carry-over"].seen
+    assert "the MLP's features 0.73 ± 0.21" in whole["features-carry-over"].seen
+
+
+def test_shifts_that_cost_nothing_cost_nothing():
+    """One that is kept whole at every seed does not pass for a cost."""
+    free = {"moved a pixel": 1.0, "turned 15°": 1.0, "noise": 1.0}
+    claim = claims_of({("mlp", seed): {"shifts": free} for seed in range(3)})["shifts-cost-skill"]
+
+    assert claim.verdict == "not reproduced"
+    assert claims_of({})["shifts-cost-skill"].verdict == "reproduced"
+
+
+def test_each_shift_is_told():
+    changed = {("mlp", 1): {"shifts": {"moved a pixel": 0.8, "turned 15°": 0.6, "noise": 1.1}}}
+    seen = claims_of(changed)["shifts-cost-skill"].seen
+
+    assert seen == (
+        "Kept, by shift: moved a pixel 0.800 ± 0.000, turned 15° 0.600 ± 0.000, noise 0.833 ± 0.231 (no cost at 1 of 3 "
+        "seeds)."
+    )
