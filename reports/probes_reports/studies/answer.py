@@ -78,8 +78,8 @@ def board_lede(view: BoardView) -> Prose:
     many = "study" if len(view.studies) == 1 else "studies"
     return prose(
         f"{count(len(view.studies))} {many}. Each claim is a statement of a paper, or a check where it gives none, "
-        "measured over the seeds of its study at a size that two cores finish in minutes. Its verdict is computed from a rule, whose "
-        "bounds are drawn beside it, and nothing is left out because it failed.",
+        "measured over the seeds of its study at a size that two cores finish in minutes. Its verdict is computed from "
+        "a rule, whose bounds are drawn beside it, and nothing is left out because it failed.",
     )
 
 
