@@ -59,7 +59,8 @@ def main() -> None:
     if options.write:
         kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {"sizes": {}}
         size = kept["sizes"].setdefault("quick" if options.quick else "full", {"seconds": None, "studies": {}})
-        size["seconds"] = seconds.get("all", size["seconds"])
+        if "all" in seconds and all(one["carried_out"] == one["points"] for one in found.values()):
+            size["seconds"] = seconds["all"]  # of a call that found nothing finished
         size["studies"] = {name: one for name in STUDIES if (one := found.get(name, size["studies"].get(name)))}
         KEPT.write_text(json.dumps({**kept, "machine": machine()}, indent=2) + "\n", encoding="utf-8")
 

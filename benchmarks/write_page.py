@@ -243,7 +243,7 @@ def studies(result: Mapping[str, Any]) -> str:
 
 
 def _within(seconds: float, limit: float) -> str:
-    return f"{seconds:.0f}" + ("" if seconds <= limit else f": **over {limit}**")
+    return ("under 1" if seconds < 0.5 else f"{seconds:.0f}") + ("" if seconds <= limit else f": **over {limit}**")
 
 
 def filled(guide: str, text: str, name: str = "planting") -> str:
