@@ -73,10 +73,7 @@ def noise_words(rates: dict[str, Any], *, cleaned: bool = False, relabelled: boo
 
 def wrong_labels(run: Run) -> int | None:
     """How many given labels are known not to be the true ones; None where none is known to be right or wrong."""
-    given, true = run.given_labels, run.true_labels
-    if given is None or true is None:
-        return None
-    return int(((given != true) & (given >= 0) & (true >= 0)).sum())
+    return None if run.wrong is None else int(run.wrong.sum())
 
 
 def _each(epochs: int) -> str:

@@ -61,7 +61,8 @@ def kinds_of(run: Run) -> pd.DataFrame:
 
     drawn_for = run.examples["corruption"].fillna("").to_numpy(dtype=object)
     kinds = in_order(str(kind) for kind in set(drawn_for) - {""})
-    wrong, noisy = _wrong(run), np.zeros(run.num_examples, dtype=bool) if run.noisy is None else run.noisy
+    none = np.zeros(run.num_examples, dtype=bool)
+    wrong, noisy = (none if known is None else known for known in (run.wrong, run.noisy))
     members = {kind: drawn_for == kind for kind in kinds}
     peaks = _true_label_peaks(run, {kind: held & wrong for kind, held in members.items()})
     rows = []
@@ -118,14 +119,6 @@ def detection_by_kind(run: Run) -> pd.DataFrame:
             value = auroc(np.where(held | clean, values, np.nan), held)
             found[kind].append(np.nan if value is None else value)
     return pd.DataFrame(found, index=index)
-
-
-def _wrong(run: Run) -> np.ndarray:
-    """bool, (N,): the given label is known not to be the true one."""
-    given, true = run.given_labels, run.true_labels
-    if given is None or true is None:
-        return np.zeros(run.num_examples, dtype=bool)
-    return (given != true) & (given >= 0) & (true >= 0)
 
 
 def _accuracy(run: Run, kind: str) -> tuple[np.ndarray, np.ndarray]:

@@ -115,6 +115,14 @@ class Run:
         return self._known_to_be(False)
 
     @cached_property
+    def wrong(self) -> np.ndarray | None:
+        """bool, (N,); examples whose given label is known not to be the true one; None where no truth is known."""
+        given, true = self.given_labels, self.true_labels
+        if given is None or true is None:
+            return None
+        return (given != true) & (given >= 0) & (true >= 0)
+
+    @cached_property
     def epochs(self) -> pd.DataFrame:
         """Tidy: `epoch, group, examples, accuracy, true_label_accuracy, loss`; train groups from the trajectories."""
         from probes.runs.epoch_table import epoch_table

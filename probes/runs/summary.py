@@ -74,10 +74,9 @@ def _peak(table: pd.DataFrame) -> int | None:
 
 def _true_label_curve(run: Run) -> dict[int, float]:
     """Share predicted as their true label, by epoch, among examples whose given label is another."""
-    given, true = run.given_labels, run.true_labels
-    if given is None or true is None:
+    wrong, true = run.wrong, run.true_labels
+    if wrong is None or true is None:
         return {}
-    wrong = (given != true) & (given >= 0) & (true >= 0)
     curve = {}
     for epoch in run.closed_epochs:
         prediction = run.epoch(epoch)["prediction"]

@@ -131,9 +131,7 @@ class RunView:
     @cached_property
     def differs(self) -> np.ndarray | None:
         """bool, (N,): the given label is not the true one; None: truth unknown."""
-        if self.given is None or self.true is None:
-            return None
-        return (self.given != self.true) & (self.given >= 0) & (self.true >= 0)
+        return self.run.wrong
 
     @cached_property
     def not_finite(self) -> str | None:

@@ -129,6 +129,16 @@ def test_an_unknown_score_is_refused_with_the_nearest_name(run_folder):
         open_run(run_folder).scores(["mean_los"])
 
 
+def test_a_label_is_wrong_only_where_both_it_and_the_truth_are_known(tmp_path):
+    writer = RunWriter.create(tmp_path / "partly", num_examples=4, measure="online")
+    writer.write_examples({"given_label": np.array([0, 1, 1, -1]), "true_label": np.array([0, 0, -1, 1])})
+    writer.finish("complete")
+
+    run = open_run(tmp_path / "partly")
+
+    assert run.wrong.tolist() == [False, True, False, False]
+
+
 def test_only_the_named_columns_come_back(run_folder):
     assert list(open_run(run_folder).scores("aum")) == ["id", "aum"]
     assert list(open_run(run_folder).scores(["noise_probability", "noisy"])) == ["id", "noise_probability", "noisy"]

@@ -25,28 +25,21 @@ ROOT = Path(__file__).parents[2]
 SMALL = {"noise": 0.4, "epochs": 4, "width": 16, "subset": 300, "checkpoint_epochs": (), "probe": "none"}
 
 
-def stopped_after(epoch, config, folder):
-    """A run that was interrupted once an epoch was recorded."""
+def stopped_after(epoch, config, folder, error=KeyboardInterrupt):
+    """A run that was interrupted, or ended by another error, once an epoch was recorded."""
 
     def stop(progress):
         if progress.epoch == epoch:
-            raise KeyboardInterrupt
+            raise error
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(error):
         train(config, folder, on_epoch=stop)
     return open_run(folder)
 
 
 def killed_after(epoch, config, folder):
     """A run that ended without a word once an epoch was recorded: nothing in memory is written any more."""
-
-    def fail(progress):
-        if progress.epoch == epoch:
-            raise MemoryError
-
-    with pytest.raises(MemoryError):
-        train(config, folder, on_epoch=fail)
-    return open_run(folder)
+    return stopped_after(epoch, config, folder, MemoryError)
 
 
 def epoch_of_last(run):

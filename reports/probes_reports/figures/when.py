@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from probes_reports.figures.base import NARROW_WIDTH, annotation, axis, blank_figure, csv
+from probes_reports.figures.base import NARROW_WIDTH, annotation, axis, blank_figure, csv, escape
 from probes_reports.figures.direct_labels import box_size
 from probes_reports.figures.groups import FILL, TEXT, Role
 from probes_reports.palette import LIGHT
@@ -22,8 +22,7 @@ __all__ = [
     "any_cut",
     "cut_share",
     "epoch_ticks",
-    "epochs_named",
-    "hover_text",
+    "learning_bars",
     "learning_times",
 ]
 
@@ -101,10 +100,11 @@ def learning_times(groups: Sequence[LearningTimes], edges: np.ndarray, *, narrow
     height = (HEIGHT - TOP - BOTTOM - BETWEEN) / 2
     scale, texts = _scale_with_room(groups, edges, width, height, size)
     figure = blank_figure(height=HEIGHT, left=LEFT, right=RIGHT, top=TOP, bottom=BOTTOM)
-    for number, (_title, attribute, _rest) in enumerate(PANELS):
+    for number, (title, attribute, _rest) in enumerate(PANELS):
         for place, group in enumerate(groups):
-            axis_name = "y2" if number else "y"
-            figure.add_trace(_bars(group, attribute, edges, scale, down=place == 1, axis_name=axis_name))
+            sign, limit = (-1, scale.down) if place == 1 else (1, scale.up)
+            side, axis_name = (title, attribute, sign), "y2" if number else "y"
+            figure.add_trace(learning_bars(group, side, edges, limit, FILL[group.role], axis_name))
     share = height / (HEIGHT - TOP - BOTTOM)
     figure.update_layout(
         barmode="overlay",
@@ -163,22 +163,31 @@ def cut_share(series: Sequence[np.ndarray]) -> float:
     return max(LEAST_CUT, 2 * second) if second >= WORTH_SEEING else 1.0
 
 
-def _bars(
-    group: LearningTimes, attribute: str, edges: np.ndarray, scale: _Scale, *, down: bool, axis_name: str
+def learning_bars(
+    group: LearningTimes, side: tuple[str, str, int], edges: np.ndarray, limit: float, color: str, axis_name: str
 ) -> go.Bar:
+    """The bars of a group on one side of the zero line, cut at `limit`; they carry whole shares for tooltip and CSV.
+
+    Args:
+        group: its name goes into the trace's.
+        side: its title; `first` or `good`, the shares; 1 upwards or -1 downwards.
+        edges: int, (B + 1,); first epoch of each bin, and one past the last.
+        limit: share beyond which a bar is cut.
+        color: of the bars.
+        axis_name: of the y axis.
+    """
+    title, attribute, sign = side
     shares: np.ndarray = getattr(group, attribute)
-    sign, limit = (-1.0, scale.down) if down else (1.0, scale.up)
-    title = {name: title for title, name, _ in PANELS}[attribute]
     return go.Bar(
         x=(edges[:-1] + edges[1:] - 1) / 2,
         y=sign * np.minimum(shares, limit),
-        customdata=[epochs_named(low, high) for low, high in pairwise(edges)],
+        customdata=[_epochs_named(low, high) for low, high in pairwise(edges)],
         text=[percent(float(share)) for share in shares],
         textposition="none",
         width=np.diff(edges) * 0.9,
-        marker={"color": FILL[group.role], "line": {"width": 0}},
-        name=f"{group.label}, {title}",
-        hovertemplate=hover_text(edges),
+        marker={"color": color, "line": {"width": 0}},
+        name=f"{escape(group.label)}, {title}",
+        hovertemplate=_hover_text(edges),
         yaxis=axis_name,
         meta={
             **csv(from_epoch="meta.first", to_epoch="meta.last", share="meta.shares"),
@@ -189,12 +198,12 @@ def _bars(
     )
 
 
-def hover_text(edges: np.ndarray) -> str:
+def _hover_text(edges: np.ndarray) -> str:
     """The share; with its epochs where a bar stands for several."""
     return "%{text}" if edges[1] - edges[0] == 1 else "%{text} in epochs %{customdata}"
 
 
-def epochs_named(low: int, end: int) -> str:
+def _epochs_named(low: int, end: int) -> str:
     """The epochs from `low` up to and without `end`, in words."""
     return f"{low:,}" if end - low == 1 else f"{low:,}–{end - 1:,}"
 
@@ -298,7 +307,7 @@ def _cut_value(
         return None, None
     first, end = int(panel.edges[at]), int(panel.edges[at + 1])
     when = "epoch" if end - first == 1 else "epochs"
-    text = f"{percent(float(shares[at]))} at {when} {epochs_named(first, end)} {'↓' if down else '↑'}"
+    text = f"{percent(float(shares[at]))} at {when} {_epochs_named(first, end)} {'↓' if down else '↑'}"
     wide, high = box_size((text,), size)
     left, right = panel.x(panel.edges[at]), panel.x(panel.edges[at + 1])
     to_right = right + 6 + wide <= panel.width

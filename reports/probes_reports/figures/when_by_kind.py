@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
-from probes_reports.figures.base import NARROW_WIDTH, annotation, axis, blank_figure, csv, escape
+from probes_reports.figures.base import NARROW_WIDTH, annotation, axis, blank_figure, escape
 from probes_reports.figures.direct_labels import box_size
 from probes_reports.figures.groups import FILL, TEXT
 from probes_reports.figures.when import (
@@ -18,8 +17,7 @@ from probes_reports.figures.when import (
     LearningTimes,
     cut_share,
     epoch_ticks,
-    epochs_named,
-    hover_text,
+    learning_bars,
 )
 from probes_reports.palette import LIGHT, fade
 from probes_reports.wording import percent
@@ -53,7 +51,9 @@ def learning_times_by_kind(groups: Sequence[LearningTimes], edges: np.ndarray, *
         top = 1 - place * (ROW + BETWEEN) / area
         rows[f"yaxis{place + 1 if place else ''}"] = _share_axis(limit, (max(0.0, top - ROW / area), top))
         texts += [_name(group, top, size), *_cut_values(group, edges, limit, place, size, width)]
-        figure.add_traces([_bars(group, side, edges, limit, place) for side in SIDES])
+        for side in SIDES:
+            color = FILL[group.role] if side[2] > 0 else fade(FILL[group.role], PALE)
+            figure.add_trace(learning_bars(group, side, edges, limit, color, _axis(place)))
     figure.update_layout(
         barmode="overlay",
         hovermode="x unified",
@@ -88,29 +88,6 @@ def _share_axis(limit: float, domain: tuple[float, float]) -> dict[str, Any]:
         zeroline=True,
         zerolinecolor=LIGHT.ink_3,
         zerolinewidth=1,
-    )
-
-
-def _bars(group: LearningTimes, side: tuple[str, str, int], edges: np.ndarray, limit: float, place: int) -> go.Bar:
-    title, attribute, sign = side
-    shares: np.ndarray = getattr(group, attribute)
-    return go.Bar(
-        x=(edges[:-1] + edges[1:] - 1) / 2,
-        y=sign * np.minimum(shares, limit),
-        customdata=[epochs_named(low, high) for low, high in pairwise(edges)],
-        text=[percent(float(share)) for share in shares],
-        textposition="none",
-        width=np.diff(edges) * 0.9,
-        marker={"color": FILL[group.role] if sign > 0 else fade(FILL[group.role], PALE), "line": {"width": 0}},
-        name=f"{escape(group.label)}, {title}",
-        hovertemplate=hover_text(edges),
-        yaxis=_axis(place),
-        meta={
-            **csv(from_epoch="meta.first", to_epoch="meta.last", share="meta.shares"),
-            "first": edges[:-1].tolist(),
-            "last": (edges[1:] - 1).tolist(),
-            "shares": shares.tolist(),
-        },
     )
 
 
