@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from probes.runs.run import Run
 
-__all__ = ["KINDS", "detection_by_kind", "in_order", "kinds_of"]
+__all__ = ["KINDS", "detection_by_kind", "in_order", "kinds_of", "noisy_by_kind"]
 
 KINDS = (
     "uniform_all",
@@ -41,6 +41,19 @@ def in_order(kinds: Iterable[str]) -> list[str]:
     """Kinds as the documentation lists them, label noise first; any other at the end, by name."""
     places = {kind: place for place, kind in enumerate(KINDS)}
     return sorted(set(kinds), key=lambda kind: (places.get(kind.split(":")[0], len(KINDS)), kind))
+
+
+def noisy_by_kind(examples: pd.DataFrame, noisy: np.ndarray | None, *, least: int = 2) -> dict[str, np.ndarray]:
+    """Kind -> its noisy examples, bool (N,), in order; empty where there are fewer than `least` kinds.
+
+    An example that was drawn for a kind and left as it was (a label redrawn as its own) is clean, so in no kind.
+    """
+    if noisy is None or "corruption" not in examples:
+        return {}
+    drawn = examples["corruption"].fillna("").to_numpy(dtype=object)
+    members = {kind: (drawn == kind) & noisy for kind in in_order(str(kind) for kind in set(drawn) - {""})}
+    found = {kind: held for kind, held in members.items() if held.any()}
+    return found if len(found) >= least else {}
 
 
 def kinds_of(run: Run) -> pd.DataFrame:
@@ -104,10 +117,8 @@ def detection_by_kind(run: Run) -> pd.DataFrame:
     noisy, clean = run.noisy, run.clean
     if noisy is None or clean is None or not clean.any():
         return pd.DataFrame(index=index)
-    drawn_for = run.examples["corruption"].fillna("").to_numpy(dtype=object)
-    kinds = {kind: (drawn_for == kind) & noisy for kind in in_order(str(kind) for kind in set(drawn_for) - {""})}
-    kinds = {kind: held for kind, held in kinds.items() if held.any()}
-    if len(kinds) < 2:
+    kinds = noisy_by_kind(run.examples, noisy)
+    if not kinds:
         return pd.DataFrame(index=index)
     scores = run.scores([*directed, "never_learned"])
     never = scores["never_learned"].astype("Int8").fillna(-1).to_numpy(dtype=np.int8)

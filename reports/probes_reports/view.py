@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from probes.runs.kinds import noisy_by_kind
 from probes.runs.noise_rate import unlearned
 from probes_reports.figures.epoch_axis import Guide
-from probes_reports.kinds import noisy_by_kind
 from probes_reports.palette import LIGHT
 from probes_reports.thumbnails import Ink, ink_of, inverted
 from probes_reports.wording import LABELS, MIXED, REPLACED_INPUTS, Facts, Verdict, Words, verdict

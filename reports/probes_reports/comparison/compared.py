@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from probes.errors import ConfigError, ProbeError, ProbeWarning, RunNotFoundError
+from probes.runs.kinds import noisy_by_kind
 from probes.runs.run import open_run
-from probes_reports.kinds import noisy_by_kind
 from probes_reports.view import RunView
 from probes_reports.wording import Words
 
