@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from probes.audit.noise_model import fit_noise_model, label_posterior, sharpened
+from probes.audit.noise_model import fit_noise_model, joined, label_posterior, sharpened
+from probes.audit.rounds import Rounds
 from probes.audit.settings import AuditSettings
 
-__all__ = ["doubts", "estimate_errors", "label_beliefs"]
+__all__ = ["doubts", "estimate_errors", "label_beliefs", "label_scores", "noise_posterior"]
 
 _TRUSTED_AGREEMENT = 0.75
 _TRUSTED_SPREAD = 0.3
@@ -20,29 +21,65 @@ _FEW = 100
 _HARD = 0.25
 
 
-def label_beliefs(
-    answers: np.ndarray, told: np.ndarray, asked: np.ndarray, settings: AuditSettings, rows: np.ndarray | None = None
-) -> np.ndarray:
-    """P(true class | input, label), from the answers of some rounds.
+def label_beliefs(answers: np.ndarray, told: np.ndarray, settings: AuditSettings) -> np.ndarray:
+    """P(true class | input, label), from the answers of all rounds' networks.
 
-    The rounds' answers are joined by their geometric mean. The noise model is fitted to them sharpened: near an answer
-    of two in three, a network has either seen two classes that look alike or two labels for one class, and sharpening
-    decides for the second, which the noise model can use. The belief itself is of the answers as they are.
+    What the first round answers becomes a belief by the noise model. Later rounds have learned such beliefs, so that
+    what they answer is one. All are joined by a geometric mean in which the first round counts half: alone it is too
+    sure of the labels, which its networks have learned, and later ones are too sure of what they correct.
 
     Args:
-        answers: float, (R, N, K).
+        answers: float, (R, N, K); the first round's first.
         told: int, (N,); what training was told.
-        asked: int, (N,); the label that the belief is about.
-        rows: bool, (N,); examples the noise model is fitted to; all if left out.
 
     Returns:
         float64, (N, K).
     """
-    rows = np.ones(len(told), dtype=bool) if rows is None else rows
-    logs = np.log(np.clip(answers, settings.floor, 1)).mean(axis=0, dtype=np.float64)
-    joined = sharpened(np.exp(logs), 1.0, settings.floor)
-    table = fit_noise_model(sharpened(joined, settings.sharpness, settings.floor)[rows], told[rows], settings.smoothing)
-    return label_posterior(joined, asked, table)
+    first = noise_posterior(answers[0], told, told, settings)
+    return joined([first, joined(answers[1:], settings.floor)], settings.floor) if len(answers) > 1 else first
+
+
+def label_scores(
+    rounds: Rounds, told: np.ndarray, asked: np.ndarray, belief: np.ndarray, settings: AuditSettings
+) -> np.ndarray:
+    """P(asked label is right): float64, (N,).
+
+    Beliefs order labels best, and count wrong ones worst, for they hear networks on what they have learned. So the
+    probabilities are those of a fairer witness, the first round and what later rounds answer to the unseen, by the
+    noise model; they are dealt out anew, the lowest to the label that is believed least.
+
+    Args:
+        rounds: what was answered.
+        told: int, (N,); what training was told.
+        asked: int, (N,).
+        belief: float, (N, K); of `label_beliefs`.
+    """
+    places = np.arange(len(asked))
+    fair = joined([rounds.answers[0], *rounds.held_out[1:]], settings.floor)
+    scores = np.empty(len(asked))
+    scores[np.argsort(belief[places, asked], kind="stable")] = np.sort(
+        noise_posterior(fair, told, asked, settings)[places, asked]
+    )
+    return scores
+
+
+def noise_posterior(answers: np.ndarray, told: np.ndarray, asked: np.ndarray, settings: AuditSettings) -> np.ndarray:
+    """P(true class | input, label) by a noise model that is fitted to answers.
+
+    It is fitted to them sharpened: near an answer of two in three, a network has either seen two classes that look
+    alike or two labels for one class, and sharpening decides for the second, which the noise model can use. The belief
+    itself is of the answers as they are.
+
+    Args:
+        answers: float, (N, K).
+        told: int, (N,); what training was told.
+        asked: int, (N,); the label that the belief is about.
+
+    Returns:
+        float64, (N, K).
+    """
+    table = fit_noise_model(sharpened(answers, settings.sharpness, settings.floor), told)
+    return label_posterior(np.clip(answers, settings.floor, 1), asked, table)
 
 
 def estimate_errors(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from probes.audit.estimate import doubts, estimate_errors, label_beliefs
+from probes.audit.estimate import doubts, estimate_errors, label_beliefs, label_scores, noise_posterior
 from probes.audit.neighbours import nearest
 from probes.audit.networks import Trainer, choose_model, prepared_inputs
 from probes.audit.planting import check_share, plant_labels
@@ -81,17 +81,19 @@ def examine(
     network = trainer.build(seed).net
     rounds = run_rounds(trainer, told, len(classes), settings, seed, work)
 
-    natural = told == given
-    belief = label_beliefs(rounds.answers, told, given, settings, natural)
-    scores = belief[np.arange(len(given)), given]
+    belief = label_beliefs(rounds.answers, told, settings)
+    planted_scores = label_scores(rounds, told, told, belief, settings)
+    moved = told != given
+    if moved.any():  # what the networks have learned is about another label
+        belief[moved] = noise_posterior(rounds.held_out[-1], told, given, settings)[moved]
+    scores = label_scores(rounds, told, given, belief, settings)
     flagged = scores < settings.cutoff
-    issues = _issues(dataset, given, belief, flagged)
-    facts = _facts(rounds, told, given, scores, flagged, dataset, settings)
+    issues = _issues(dataset, given, belief, scores, flagged)
+    facts = _facts(rounds, told, given, belief, scores, flagged, dataset, settings)
     if trainer.nonfinite:
         facts["warnings"].insert(0, "The network's outputs were not finite at times: scores mean little.")
         facts["estimate"]["trusted"] = False
     if planted is not None:
-        planted_scores = label_beliefs(rounds.answers, told, told, settings)[np.arange(len(told)), told]
         facts["plant"] = planted.report(planted_scores, settings.cutoff)
     facts |= {
         "model": {"name": name, "description": describe(network), "parameters": num_parameters(network)},
@@ -126,7 +128,9 @@ def _device(device: str) -> torch.device:
     return chosen
 
 
-def _issues(dataset: Dataset, given: np.ndarray, belief: np.ndarray, flagged: np.ndarray) -> pd.DataFrame:
+def _issues(
+    dataset: Dataset, given: np.ndarray, belief: np.ndarray, scores: np.ndarray, flagged: np.ndarray
+) -> pd.DataFrame:
     """The table of the contract. A flagged example's suggested label is never its given one."""
     import pandas as pd
 
@@ -139,7 +143,7 @@ def _issues(dataset: Dataset, given: np.ndarray, belief: np.ndarray, flagged: np
             "id": dataset.ids,
             "given_label": given.astype(np.int64),
             "suggested_label": others.argmax(axis=1).astype(np.int64),
-            "label_score": np.clip(belief[rows, given], 0, 1),
+            "label_score": np.clip(scores, 0, 1),
             "is_label_issue": flagged,
         }
     )
@@ -149,15 +153,17 @@ def _facts(
     rounds: Rounds,
     told: np.ndarray,
     given: np.ndarray,
+    belief: np.ndarray,
     scores: np.ndarray,
     flagged: np.ndarray,
     dataset: Dataset,
     settings: AuditSettings,
 ) -> dict[str, Any]:
-    rows, natural = np.arange(len(given)), told == given
-    by_round = [label_beliefs(answers[None], told, given, settings, natural)[rows, given] for answers in rounds.answers]
-    estimate = estimate_errors(scores, by_round, rounds.folds[-1], rounds.held_out, given)
-    trusted, warnings = doubts(estimate, rounds.held_out, given, flagged, dataset.classes)
+    heard = [rounds.answers[0], *rounds.held_out[1:]]
+    by_round = [noise_posterior(part, told, given, settings)[np.arange(len(given)), given] for part in heard]
+    unseen = rounds.held_out[-1]
+    estimate = estimate_errors(scores, by_round, rounds.folds[-1], unseen, given)
+    trusted, warnings = doubts(estimate, unseen, given, flagged, dataset.classes)
     if dataset.constant:
         trusted, warnings = False, ["All inputs are equal: there is nothing to learn from.", *warnings]
     return {
@@ -166,24 +172,19 @@ def _facts(
         "estimate": estimate | {"trusted": trusted},
         "cutoff": {"label_score": settings.cutoff, "flagged": int(flagged.sum())},
         "plant": None,
-        "by_class": _by_class(given, scores, flagged, rounds, dataset.classes, settings),
+        "by_class": _by_class(given, belief, scores, flagged, dataset.classes),
         "warnings": warnings,
         "notes": list(dataset.notes),
     }
 
 
 def _by_class(
-    given: np.ndarray,
-    scores: np.ndarray,
-    flagged: np.ndarray,
-    rounds: Rounds,
-    classes: list[str],
-    settings: AuditSettings,
+    given: np.ndarray, belief: np.ndarray, scores: np.ndarray, flagged: np.ndarray, classes: list[str]
 ) -> list[dict[str, Any]]:
     """A row per class of given labels: its size, expected errors, flags, and what its flagged ones look like."""
-    belief = label_beliefs(rounds.answers, given, given, settings)
-    belief[np.arange(len(given)), given] = -1
-    other = belief.argmax(axis=1)
+    others = belief.copy()
+    others[np.arange(len(given)), given] = -1
+    other = others.argmax(axis=1)
     rows, total = [], max(int(flagged.sum()), 1)
     for label, name in enumerate(classes):
         inside = given == label

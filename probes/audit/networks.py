@@ -119,33 +119,40 @@ class Trainer:
 
     def answers(self, network: Network, rows: np.ndarray) -> np.ndarray:
         """Probabilities of the classes: float64, (n, K). Where they are not finite, all classes get the same."""
-        found = [torch.softmax(logits.double(), dim=1).cpu() for logits in self._walk(network, rows, network.net)]
-        values = torch.cat(found).numpy() if found else np.empty((0, self._classes))
-        bad = ~np.isfinite(values).all(axis=1)
-        self.nonfinite += int(bad.sum())
-        values[bad] = 1 / self._classes
-        return values
+        return self._probabilities(list(self._walk(network, rows, network.net)))
 
-    def features(self, network: Network) -> np.ndarray:
-        """What the last linear layer is given (the logits where there is none), as unit vectors: float32, (N, D)."""
+    def answers_and_features(self, network: Network, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Also what the last linear layer is given (the logits where there is none), as unit vectors: float32, (n, D).
+
+        Both are of one pass.
+        """
         layers = [module for module in network.net.modules() if isinstance(module, nn.Linear)]
         kept: list[torch.Tensor] = []
 
         def keep(module: nn.Module, arguments: tuple[Any, ...]) -> None:
             kept.append(arguments[0].detach().flatten(1))
 
-        def ask(inputs: torch.Tensor) -> torch.Tensor:
-            kept.clear()
-            logits = network.net(inputs).flatten(1)
-            return kept[-1] if kept and len(kept[-1]) == len(inputs) else logits
-
+        logits, features = [], []
         hook = layers[-1].register_forward_pre_hook(keep) if layers else None
         try:
-            found = [_unit(part.float()).cpu() for part in self._walk(network, np.arange(len(self._inputs)), ask)]
+            for part in self._walk(network, rows, network.net):
+                whole = kept[-1] if kept and len(kept[-1]) == len(part) else part.flatten(1)
+                logits.append(part)
+                features.append(_unit(whole.float()).cpu())
+                kept.clear()
         finally:
             if hook is not None:
                 hook.remove()
-        return torch.cat(found).numpy()
+        width = features[0].shape[1] if features else 0
+        return self._probabilities(logits), torch.cat([torch.empty(0, width), *features]).numpy()
+
+    def _probabilities(self, logits: list[torch.Tensor]) -> np.ndarray:
+        found = [torch.softmax(part.double(), dim=1).cpu() for part in logits]
+        values = torch.cat(found).numpy() if found else np.empty((0, self._classes))
+        bad = ~np.isfinite(values).all(axis=1)
+        self.nonfinite += int(bad.sum())
+        values[bad] = 1 / self._classes
+        return values
 
     def _walk(self, network: Network, rows: np.ndarray, ask: Callable[[torch.Tensor], torch.Tensor]) -> Any:
         network.net.eval()

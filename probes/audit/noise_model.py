@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
-__all__ = ["fit_noise_model", "label_posterior", "sharpened"]
+__all__ = ["fit_noise_model", "joined", "label_posterior", "sharpened"]
 
 _ITERATIONS = 50
 _START = 0.8  # share of right labels that the fit starts from; it soon forgets
 _LEAST = 1e-3  # examples that every cell counts at least
+_WEIGHTS = np.geomspace(0.5, 5000, 25)  # examples that a prior may be worth
+_WEIGHED = 10  # steps between two looks for the best of them
 
 
 def sharpened(answers: np.ndarray, temperature: float, floor: float) -> np.ndarray:
@@ -18,31 +22,43 @@ def sharpened(answers: np.ndarray, temperature: float, floor: float) -> np.ndarr
     return values / values.sum(axis=1, keepdims=True)
 
 
-def fit_noise_model(answers: np.ndarray, given: np.ndarray, smoothing: float) -> np.ndarray:
+def joined(rounds: Iterable[np.ndarray], floor: float) -> np.ndarray:
+    """The geometric mean of probabilities, each (N, K): float64, (N, K)."""
+    logs = np.mean([np.log(np.clip(part, floor, 1)) for part in rounds], axis=0, dtype=np.float64)
+    return sharpened(np.exp(logs), 1.0, floor)
+
+
+def fit_noise_model(answers: np.ndarray, given: np.ndarray) -> np.ndarray:
     """The most likely table of P(given label | true class), by expectation-maximisation with the answers held fixed.
 
     Each step takes the answers as beliefs in the true class, weighs them by the table, counts whom each belief names,
-    and makes the table of the counts.
+    and makes the table of the counts. Networks that are weak take classes for each other, which looks like wrong
+    labels; so counts are drawn towards what all classes have in common, the more, the less they differ beyond chance:
+    the share of errors towards that of all examples, and whom the errors of a class name towards all others alike.
 
     Args:
         answers: float, (N, K); probabilities of the true class, by networks that have not seen the example's label.
         given: int, (N,).
-        smoothing: share of the counts off the diagonal that is spread evenly over the row.
 
     Returns:
         float64, (K, K); a row per true class, summing to 1.
 
     Source:
         The annotator's confusion matrix of Dawid and Skene, Applied Statistics 1979, https://doi.org/10.2307/2346806,
-        with one annotator and a network in place of the others.
+        with one annotator and a network in place of the others; its rows under Dirichlet priors whose weights are the
+        most likely ones (empirical Bayes).
     """
     classes = answers.shape[1]
     table = np.full((classes, classes), (1 - _START) / max(classes - 1, 1))
     np.fill_diagonal(table, _START)
-    for _ in range(_ITERATIONS):
+    weights = (_WEIGHTS[0], _WEIGHTS[0])
+    for step in range(_ITERATIONS):
         belief = label_posterior(answers, given, table)
-        counts = np.stack([np.bincount(given, weights=belief[:, true], minlength=classes) for true in range(classes)])
-        table = _smoothed(counts, smoothing)
+        named = [np.bincount(given, weights=belief[:, true], minlength=classes) for true in range(classes)]
+        counts = np.stack(named).astype(np.float64) + _LEAST
+        if step % _WEIGHED == 0:
+            weights = _prior_weights(counts)
+        table = _table(counts, weights)
     return table
 
 
@@ -61,13 +77,53 @@ def label_posterior(answers: np.ndarray, given: np.ndarray, table: np.ndarray) -
     return joint / joint.sum(axis=1, keepdims=True)
 
 
-def _smoothed(counts: np.ndarray, smoothing: float) -> np.ndarray:
-    """Counts as rows that sum to 1."""
-    classes = len(counts)
-    wrong = counts.copy()
-    np.fill_diagonal(wrong, 0)
-    spread = wrong.sum(axis=1, keepdims=True) / max(classes - 1, 1)
-    mixed = (1 - smoothing) * wrong + smoothing * spread
-    np.fill_diagonal(mixed, np.diag(counts))
-    mixed += _LEAST
-    return mixed / mixed.sum(axis=1, keepdims=True)
+def _table(counts: np.ndarray, weights: tuple[float, float]) -> np.ndarray:
+    """Counts as rows that sum to 1, under priors worth so many examples: of shares of errors, and of whom they name."""
+    verdicts, errors = _parts(counts)
+    share = _drawn(verdicts, _pooled(verdicts), weights[0])
+    named = _drawn(errors, _alike(errors), weights[1])
+    table = np.diag(share[:, 0])
+    table[_off_diagonal(len(counts))] = (share[:, 1:] * named).ravel()
+    return table
+
+
+def _prior_weights(counts: np.ndarray) -> tuple[float, float]:
+    verdicts, errors = _parts(counts)
+    return _likeliest_weight(verdicts, _pooled(verdicts)), _likeliest_weight(errors, _alike(errors))
+
+
+def _parts(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of each class: how many labels are right and wrong, (K, 2); how many name each other class, (K, K - 1)."""
+    errors = counts[_off_diagonal(len(counts))].reshape(len(counts), -1)
+    return np.stack([np.diag(counts), errors.sum(axis=1)], axis=1), errors
+
+
+def _off_diagonal(classes: int) -> np.ndarray:
+    return ~np.eye(classes, dtype=bool)
+
+
+def _pooled(counts: np.ndarray) -> np.ndarray:
+    return counts.sum(axis=0) / counts.sum()
+
+
+def _alike(counts: np.ndarray) -> np.ndarray:
+    return np.full(counts.shape[1], 1 / counts.shape[1])
+
+
+def _drawn(counts: np.ndarray, mean: np.ndarray, weight: float) -> np.ndarray:
+    """The mean shares of each row under a Dirichlet prior of that mean, worth `weight` examples."""
+    return (counts + weight * mean) / (counts.sum(axis=1, keepdims=True) + weight)
+
+
+def _likeliest_weight(counts: np.ndarray, mean: np.ndarray) -> float:
+    """The prior's weight under which rows of counts are most likely, each a draw of the Dirichlet-multinomial."""
+    from scipy.special import gammaln
+
+    totals = counts.sum(axis=1)
+
+    def fit(weight: float) -> float:
+        prior = weight * mean
+        rows = gammaln(weight) - gammaln(weight + totals)
+        return float(rows.sum() + (gammaln(prior + counts) - gammaln(prior)).sum())
+
+    return float(max(_WEIGHTS, key=fit))

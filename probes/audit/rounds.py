@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from probes.audit.folds import stratified_folds
-from probes.audit.networks import Network, Trainer
-from probes.audit.noise_model import fit_noise_model, label_posterior, sharpened
+from probes.audit.networks import Trainer
+from probes.audit.noise_model import fit_noise_model, joined, label_posterior, sharpened
 from probes.audit.progress import Work
 from probes.audit.settings import AuditSettings
 
@@ -24,22 +23,18 @@ class Rounds:
     """What all rounds say. Answers are geometric means over the epochs of a round.
 
     Attributes:
-        answers: float32, (R, N, K); probabilities of the classes by each round: of the first over all its networks, of
-            the others by the network that was not trained on the example.
+        answers: float32, (R, N, K); probabilities of the classes by each round, over all its networks.
+        held_out: float32, (R, N, K); likewise, by the network that was not trained on the example.
         folds: int64, (R, N).
         epochs: that answers are read over, of each round.
         features: float32, (N, D); of the last round's networks, side by side, each of length 1.
     """
 
     answers: np.ndarray
+    held_out: np.ndarray
     folds: np.ndarray
     epochs: list[int]
     features: np.ndarray
-
-    @property
-    def held_out(self) -> np.ndarray:
-        """float32, (N, K); the last round's answers, by networks that were not trained on the example."""
-        return self.answers[-1]
 
 
 def run_rounds(
@@ -49,12 +44,13 @@ def run_rounds(
 
     The first round learns the given labels. Early in training the pattern is learned, and noise is not yet; how early
     depends on the data. Its networks train side by side, until the mean of their answers so far to examples that they
-    have not seen predicts the given labels no better, or half the compute is spent: there the window ends, over which
-    answers are read, those on examples trained on included.
+    have not seen predicts the given labels no better, or a second round could not be as long: there the window ends,
+    over which answers are read, those on examples trained on included.
 
-    Each later round starts afresh, on new folds, and learns the probability that the noise model gives to each class,
-    so that a wrong label neither counts in full nor is the example lost. It takes as many epochs as the window has, or
-    its part of what the compute has left.
+    Each later round starts afresh, on new folds, and learns the probability that the noise model, fitted to all rounds
+    before it, gives to each class, so that a wrong label neither counts in full nor is the example lost. It takes as
+    many epochs as the window has: networks that have learned less than the first ones would blur what those say. There
+    is a third where the compute suffices.
 
     Args:
         given: int64, (N,).
@@ -66,26 +62,30 @@ def run_rounds(
     targets = torch.nn.functional.one_hot(torch.from_numpy(given), classes).float()
     last = _Round(trainer, targets, given, folds, [seed, 0])
     read = [_first_window(last, given, budget)]
-    for number in range(1, settings.rounds):
-        length = max(1, min(read[0].epochs, budget.left() // (settings.rounds - number)))
-        last = _Round(trainer, _beliefs(read[-1].answers, given, settings), given, folds, [seed, number])
+    length = read[0].epochs
+    planned = budget.plan(length)
+    for number in range(1, planned):
+        beliefs = _beliefs(joined([part.answers for part in read], settings.floor), given, settings)
+        last = _Round(trainer, beliefs, given, folds, [seed, number])
         for epoch in range(1, length + 1):
-            last.train_epoch(everyone=False)
+            last.train_epoch(features=epoch == length)
             budget.tell(number, epoch, length)
-        read.append(_Read(last.held_out, last.fold, length))
+        read.append(_Read(last.everyone, last.held_out, last.fold, length))
     return Rounds(
         np.stack([part.answers for part in read]),
+        np.stack([part.held_out for part in read]),
         np.stack([part.fold for part in read]),
         [part.epochs for part in read],
-        np.concatenate([trainer.features(network) for network in last.networks], axis=1),
+        last.features,
     )
 
 
 @dataclass(frozen=True)
 class _Read:
-    """What one round says: `answers`, float32, (N, K), over so many epochs."""
+    """What one round says over so many epochs: `answers` and `held_out`, float32, (N, K)."""
 
     answers: np.ndarray
+    held_out: np.ndarray
     fold: np.ndarray
     epochs: int
 
@@ -94,12 +94,13 @@ def _first_window(first: _Round, given: np.ndarray, budget: _Budget) -> _Read:
     """Train until held-out answers predict the given labels no better, or the budget ends; what was read until then."""
     best, read = -np.inf, None
     while first.epochs < budget.first:
-        first.train_epoch(everyone=True)
+        first.train_epoch()
         budget.tell(0, first.epochs, budget.first)
-        fit = _mean_log(first.held_out, given)
+        held_out = first.held_out
+        fit = _mean_log(held_out, given)
         if fit <= best:
             break
-        best, read = fit, _Read(first.everyone, first.fold, first.epochs)
+        best, read = fit, _Read(first.everyone, held_out, first.fold, first.epochs)
     assert read is not None
     return read
 
@@ -119,6 +120,7 @@ class _Round:
         fold: int64, (N,).
         networks: one per fold.
         epochs: so far.
+        features: float32, (N, D); of the epoch that was asked for them, each network's of length 1, side by side.
     """
 
     def __init__(self, trainer: Trainer, targets: torch.Tensor, given: np.ndarray, folds: int, seed: list[int]) -> None:
@@ -128,19 +130,25 @@ class _Round:
         self.networks = [trainer.build(_seed([*seed, part])) for part in range(folds)]
         self._inside = np.zeros(targets.shape, dtype=np.float32)
         self._held_out = np.zeros(targets.shape, dtype=np.float32)
+        self.features = np.empty((len(targets), 0), dtype=np.float32)
 
-    def train_epoch(self, *, everyone: bool) -> None:
-        """One epoch of every network, then its answers to what it has not seen, and to everything where `everyone`."""
+    def train_epoch(self, *, features: bool = False) -> None:
+        """One epoch of every network, then its answers to everything, and the features it answers from if asked for."""
         self.epochs += 1
+        everything, found = np.arange(len(self.fold)), []
         for part, network in enumerate(self.networks):
-            outside, inside = np.flatnonzero(self.fold == part), np.flatnonzero(self.fold != part)
-            self._trainer.train_epoch(network, inside, self._targets, self.epochs)
-            self._held_out[outside] += self._logs(network, outside)
-            if everyone:
-                self._inside[inside] += self._logs(network, inside)
-
-    def _logs(self, network: Network, rows: np.ndarray) -> np.ndarray:
-        return np.log(np.clip(self._trainer.answers(network, rows), _FLOOR, 1))
+            outside = self.fold == part
+            self._trainer.train_epoch(network, np.flatnonzero(~outside), self._targets, self.epochs)
+            if features:
+                answers, seen = self._trainer.answers_and_features(network, everything)
+                found.append(seen)
+            else:
+                answers = self._trainer.answers(network, everything)
+            logs = np.log(np.clip(answers, _FLOOR, 1))
+            self._held_out[outside] += logs[outside]
+            self._inside[~outside] += logs[~outside]
+        if features:
+            self.features = np.concatenate(found, axis=1)
 
     @property
     def held_out(self) -> np.ndarray:
@@ -154,23 +162,28 @@ class _Round:
 
 
 class _Budget:
-    """What may be spent, in epochs of the first round, in which every network answers for every example.
+    """What may be spent, and how far we have come.
 
     Attributes:
-        first: epochs that the first round may take.
+        first: epochs that the first round may take, at most: half of all.
     """
 
     def __init__(self, count: int, folds: int, settings: AuditSettings, work: Work) -> None:
-        affordable = settings.epochs_of(count - count // folds)
-        self.first = math.ceil(settings.first_share * affordable)
+        # all networks learn all folds but one, in three passes, and answer for everything
+        self._epoch = count * (3 * (folds - 1) + folds)
+        self._affordable = settings.epochs_of(count - count // folds)
+        self.first = max(1, self._affordable // 2)
         self._folds, self._rounds, self._work = folds, settings.rounds, work
-        self._later = count * (3 * (folds - 1) + 1)
-        self._total = affordable * count * (3 * (folds - 1) + folds)
-        work.total = float(self._total + folds * count)  # the features come on top
+        work.total = float(self._affordable * self._epoch)
 
-    def left(self) -> int:
-        """Epochs of later rounds, in which networks answer for what they have not seen, that are still to be had."""
-        return max(0, self._total - self._work.passes) // self._later
+    def plan(self, epochs: int) -> int:
+        """How many rounds there are to be, the first ended: of all later ones so long the second is always had."""
+        left = self._affordable - self._work.passes // self._epoch
+        self._rounds = max(2, min(self._rounds, 1 + left // epochs))
+        self._work.total += (
+            (self._rounds - 1) * epochs * self._epoch + self._work.passes - self._affordable * self._epoch
+        )
+        return self._rounds
 
     def tell(self, number: int, epoch: int, epochs: int) -> None:
         """Say that an epoch of a round, numbered from 0, has ended."""
@@ -180,7 +193,7 @@ class _Budget:
 def _beliefs(answers: np.ndarray, given: np.ndarray, settings: AuditSettings) -> torch.Tensor:
     """What the next round learns: float32, (N, K)."""
     sharp = sharpened(answers, settings.sharpness, settings.floor)
-    belief = label_posterior(sharp, given, fit_noise_model(sharp, given, settings.smoothing))
+    belief = label_posterior(sharp, given, fit_noise_model(sharp, given))
     return torch.from_numpy(belief).float()
 
 

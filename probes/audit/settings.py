@@ -18,8 +18,7 @@ class AuditSettings:
             epochs.
         fewest_epochs: that this is, however large the data.
         most_epochs: likewise, however small the data.
-        first_share: of the compute that the first round may take at most.
-        rounds: of networks.
+        rounds: of networks, at most; two there always are.
         batch_size: examples per step; small data take less, so that an epoch has about 16 steps.
         lr: learning rate of SGD.
         momentum: of SGD.
@@ -29,7 +28,6 @@ class AuditSettings:
         largest_image: side, in pixels, to which larger images are shrunk for our own networks.
         sharpness: temperature at which answers are counted for the noise model; near 0 the most probable class counts
             alone.
-        smoothing: share of each class's errors that the noise model spreads evenly over the other classes.
         floor: smallest probability that an answer may give to a class.
         cutoff: an example whose label is right with a lower probability is flagged.
         neighbours: kept for each of the most suspicious examples.
@@ -41,7 +39,6 @@ class AuditSettings:
     steps: int = 470
     fewest_epochs: int = 11
     most_epochs: int = 40
-    first_share: float = 1 / 2
     rounds: int = 3
     batch_size: int = 64
     lr: float = 0.05
@@ -51,7 +48,6 @@ class AuditSettings:
     smallest_image: int = 16
     largest_image: int = 64
     sharpness: float = 0.2
-    smoothing: float = 0.3
     floor: float = 1e-6
     cutoff: float = 0.5
     neighbours: int = 8

@@ -39,8 +39,8 @@ class Scripted:
         self.work.answered += len(rows)
         return values
 
-    def features(self, network):
-        return np.ones((len(GIVEN), 2), dtype=np.float32)
+    def answers_and_features(self, network, rows):
+        return self.answers(network, rows), np.full((len(rows), 2), network.round, dtype=np.float32)
 
     def run(self):
         return run_rounds(self, GIVEN, 2, SETTINGS, 0, self.work)
@@ -69,21 +69,26 @@ def test_what_networks_have_seen_does_not_choose_the_window(seen):
     assert Scripted([PEAK, *OTHERS], seen).run().epochs[0] == 3
 
 
-def test_a_fit_that_never_stops_rising_leaves_half_of_the_compute_to_later_rounds():
+def test_a_fit_that_never_stops_rising_leaves_the_compute_for_a_second_round_as_long():
     trainer = Scripted([np.linspace(0.5, 0.9, 12), *OTHERS])
 
-    # 12 epochs of 9 passes an example, less 6 of them, are 54: 7 epochs, of 7 passes, for two rounds
-    assert trainer.run().epochs == [6, 3, 4]
-    assert trainer.work.passes <= 12 * 9 * 96
+    assert trainer.run().epochs == [6, 6]  # of 12 that can be had
+    assert trainer.work.passes == 12 * 9 * 96
 
 
-def test_answers_are_geometric_means_of_all_networks_in_the_first_round_and_then_of_those_that_have_not_seen():
+def test_a_round_that_could_not_be_as_long_as_the_first_is_left_out():
+    assert Scripted([[0.5, 0.6, 0.7, 0.1, 0.1, 0.1], *OTHERS]).run().epochs == [3, 3, 3]  # 4 + 3 + 3 of 12
+    assert Scripted([[0.5, 0.6, 0.7, 0.8, 0.1, 0.1], *OTHERS]).run().epochs == [4, 4]  # 5 + 4 + 4 would be 13
+
+
+def test_answers_are_geometric_means_of_all_networks_and_held_out_ones_of_those_that_have_not_seen():
     rounds = Scripted([PEAK, *OTHERS]).run()
 
     rows = np.arange(96)
-    np.testing.assert_allclose(rounds.answers[0, rows, GIVEN], mean(PEAK[:3] + [0.9] * 6), atol=1e-5)
-    np.testing.assert_allclose(rounds.answers[1, rows, GIVEN], 0.7, atol=1e-5)
-    np.testing.assert_allclose(rounds.held_out[rows, GIVEN], 0.95, atol=1e-5)
+    for answers, unseen in zip(rounds.answers, (PEAK[:3], [0.7] * 3, [0.95] * 3), strict=True):
+        np.testing.assert_allclose(answers[rows, GIVEN], mean([*unseen, *[0.9] * 6]), atol=1e-5)
+    np.testing.assert_allclose(rounds.held_out[:, rows, GIVEN].T, [[mean(PEAK[:3]), 0.7, 0.95]] * 96, atol=1e-5)
+    np.testing.assert_array_equal(rounds.features, np.full((96, 6), 2))
     assert (rounds.folds[0] != rounds.folds[1]).any()
 
 
@@ -95,3 +100,15 @@ def test_later_rounds_learn_beliefs_in_place_of_labels():
     assert torch.equal(labels, torch.nn.functional.one_hot(torch.from_numpy(GIVEN), 2).float())
     assert not torch.equal(labels, beliefs)
     assert torch.allclose(beliefs.sum(dim=1), torch.ones(96))
+
+
+def test_the_third_round_learns_from_both_rounds_before_it():
+    one, other = Scripted([PEAK, [0.7] * 12, [0.95] * 12]), Scripted([PEAK, [0.9] * 12, [0.95] * 12])
+    one.run()
+    other.run()
+    third = [trainer.learned[6] for trainer in (one, other)]
+
+    assert not torch.equal(*third)
+    first_only = Scripted([[0.6, 0.6, 0.9, 0.4, 0.3, 0.1], [0.7] * 12, [0.95] * 12])
+    first_only.run()
+    assert not torch.equal(third[0], first_only.learned[6])
