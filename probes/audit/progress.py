@@ -15,7 +15,7 @@ class AuditProgress:
 
     Attributes:
         round: 1 for the first.
-        rounds: of all.
+        rounds: of all; in the first round at most, for its length decides.
         fold: 1 for the first.
         folds: of each round.
         epoch: 1 for the first.
