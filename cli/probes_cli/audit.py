@@ -86,7 +86,7 @@ def command(
 
 
 class _Follower:
-    """Says what is audited, then how far it has come: a redrawn line in a terminal, one per network elsewhere."""
+    """Says what is audited, then how far it has come: a redrawn line in a terminal, one per round elsewhere."""
 
     def __init__(self, quiet: bool) -> None:
         self._quiet, self._live = quiet, sys.stderr.isatty()

@@ -69,7 +69,7 @@ def audit(
         overwrite: replace an audit in `out`.
         command: what was typed, to be kept.
         on_data: called with the data and the name of the network, before training.
-        on_progress: called after every epoch of every network.
+        on_progress: called after every epoch of a round's networks.
         settings: for those who compare; the defaults are fixed.
 
     Raises:

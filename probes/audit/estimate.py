@@ -11,7 +11,7 @@ from probes.audit.noise_model import fit_noise_model, joined, label_posterior, s
 from probes.audit.rounds import Rounds
 from probes.audit.settings import AuditSettings
 
-__all__ = ["doubts", "estimate_errors", "label_beliefs", "label_scores", "noise_posterior"]
+__all__ = ["dealt", "doubts", "estimate_errors", "fair_beliefs", "label_beliefs", "noise_posterior"]
 
 _TRUSTED_AGREEMENT = 0.75
 _TRUSTED_SPREAD = 0.3
@@ -39,27 +39,20 @@ def label_beliefs(answers: np.ndarray, told: np.ndarray, settings: AuditSettings
     return joined([first, joined(answers[1:], settings.floor)], settings.floor) if len(answers) > 1 else first
 
 
-def label_scores(
-    rounds: Rounds, told: np.ndarray, asked: np.ndarray, belief: np.ndarray, settings: AuditSettings
-) -> np.ndarray:
-    """P(asked label is right): float64, (N,).
+def fair_beliefs(rounds: Rounds, told: np.ndarray, settings: AuditSettings) -> np.ndarray:
+    """P(true class | input, label) that is fit to be counted: float64, (N, K).
 
-    Beliefs order labels best, and count wrong ones worst, for they hear networks on what they have learned. So the
-    probabilities are those of a fairer witness, the first round and what later rounds answer to the unseen, by the
-    noise model; they are dealt out anew, the lowest to the label that is believed least.
-
-    Args:
-        rounds: what was answered.
-        told: int, (N,); what training was told.
-        asked: int, (N,).
-        belief: float, (N, K); of `label_beliefs`.
+    Beliefs of `label_beliefs` order labels better than these do, and count wrong ones worse, for they hear later rounds
+    on what these have learned. Here those are heard on what they have not seen alone, and the noise model reads all.
     """
-    places = np.arange(len(asked))
-    fair = joined([rounds.answers[0], *rounds.held_out[1:]], settings.floor)
-    scores = np.empty(len(asked))
-    scores[np.argsort(belief[places, asked], kind="stable")] = np.sort(
-        noise_posterior(fair, told, asked, settings)[places, asked]
-    )
+    heard = joined([rounds.answers[0], *rounds.held_out[1:]], settings.floor)
+    return noise_posterior(heard, told, told, settings)
+
+
+def dealt(probabilities: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """The same probabilities, each given to another: the lowest to whom is lowest in `order`. Both float, (N,)."""
+    scores = np.empty(len(order))
+    scores[np.argsort(order, kind="stable")] = np.sort(probabilities)
     return scores
 
 
@@ -89,11 +82,11 @@ def estimate_errors(
 
     Its range reaches over the same sum of each later round alone, and two standard deviations beyond: of its mean over
     folds, of the draw itself, and of a quarter of the labels that the networks disagree with and that pass for hard.
-    (The first round's networks have seen the labels that they answer, and count too few.)
+    (The first round's networks have learned the labels that they answer, and count too few.)
 
     Args:
         scores: float, (N,); probability that the given label is right.
-        by_round: the same from each round alone.
+        by_round: the same from the first round alone, and from what each later one answers to the unseen.
         folds: int, (N,); of the last round.
         held_out: float, (N, K); the last round's answers.
         given: int, (N,).
@@ -130,11 +123,11 @@ def doubts(
             f"The network answers only {agreement:.0%} of the labels it keeps when it has not seen them: its own "
             "errors are many, and the estimated count is not to be trusted."
         )
-    later = estimate["by_round"][1:]
-    if max(later) - min(later) > _TRUSTED_SPREAD * max(estimate["errors"], 0.01 * count):
+    counts = [estimate["errors"], *estimate["by_round"][1:]]
+    if max(counts) - min(counts) > _TRUSTED_SPREAD * max(estimate["errors"], 0.01 * count):
         found.append(
-            f"The later rounds count from {min(later):,.0f} to {max(later):,.0f} wrong labels: the estimated count is "
-            "not stable."
+            f"All rounds together and later ones alone count from {min(counts):,.0f} to {max(counts):,.0f} wrong "
+            "labels: the estimated count is not stable."
         )
     if estimate["share"] < _TRUSTED_PART * estimate["disagreement"] and estimate["disagreement"] > 0.02:
         found.append(
@@ -148,8 +141,24 @@ def doubts(
         found.insert(
             0, f"{count} examples are few: a network learns too little from them to judge any of their labels."
         )
+    found += _unlearned(held_out, given, flagged, classes)
     trusted = not found
     return trusted, found + _small_classes(given, classes) + _one_class(given, flagged, classes)
+
+
+def _unlearned(held_out: np.ndarray, given: np.ndarray, flagged: np.ndarray, classes: Sequence[str]) -> list[str]:
+    """A warning where most labels of a class are flagged, and networks hardly ever name it."""
+    sizes, flags, named = (
+        np.bincount(labels, minlength=len(classes)) for labels in (given, given[flagged], held_out.argmax(axis=1))
+    )
+    bad = np.flatnonzero((sizes > 0) & (flags > sizes / 2) & (named < sizes / 2)).tolist()
+    if not bad:
+        return []
+    names = ", ".join(classes[label] for label in bad[:5]) + (", ..." if len(bad) > 5 else "")
+    return [
+        f"Most labels of {names} are flagged, and the networks hardly ever name {'it' if len(bad) == 1 else 'them'}: "
+        "a class that they do not learn looks like this. Look before you exclude it."
+    ]
 
 
 def _small_classes(given: np.ndarray, classes: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from probes.audit.estimate import doubts, estimate_errors, label_beliefs, label_scores, noise_posterior
+from probes.audit.estimate import dealt, doubts, estimate_errors, fair_beliefs, label_beliefs, noise_posterior
 from probes.audit.neighbours import nearest
 from probes.audit.networks import Trainer, choose_model, prepared_inputs
 from probes.audit.planting import check_share, plant_labels
@@ -62,7 +62,7 @@ def examine(
             the score in `issues` are about the original label, which these networks have not seen.
         seed: of everything drawn.
         device: "auto", "cpu", "cuda", ...
-        on_progress: called after every epoch of every network.
+        on_progress: called after every epoch of a round's networks.
         settings: for those who compare; the defaults are fixed.
 
     Raises:
@@ -81,12 +81,13 @@ def examine(
     network = trainer.build(seed).net
     rounds = run_rounds(trainer, told, len(classes), settings, seed, work)
 
-    belief = label_beliefs(rounds.answers, told, settings)
-    planted_scores = label_scores(rounds, told, told, belief, settings)
-    moved = told != given
-    if moved.any():  # what the networks have learned is about another label
-        belief[moved] = noise_posterior(rounds.held_out[-1], told, given, settings)[moved]
-    scores = label_scores(rounds, told, given, belief, settings)
+    places, moved = np.arange(len(given)), told != given
+    belief, fair = label_beliefs(rounds.answers, told, settings), fair_beliefs(rounds, told, settings)
+    if planted is not None:
+        planted_scores = dealt(fair[places, told], belief[places, told])
+        # the networks have learned another label; what those answer that have not seen it
+        belief[moved] = fair[moved] = noise_posterior(rounds.held_out[-1], told, given, settings)[moved]
+    scores = dealt(fair[places, given], belief[places, given])
     flagged = scores < settings.cutoff
     issues = _issues(dataset, given, belief, scores, flagged)
     facts = _facts(rounds, told, given, belief, scores, flagged, dataset, settings)
@@ -131,18 +132,18 @@ def _device(device: str) -> torch.device:
 def _issues(
     dataset: Dataset, given: np.ndarray, belief: np.ndarray, scores: np.ndarray, flagged: np.ndarray
 ) -> pd.DataFrame:
-    """The table of the contract. A flagged example's suggested label is never its given one."""
+    """The table of the contract. A flagged example's suggested label is never its given one, any other's always."""
     import pandas as pd
 
     rows = np.arange(len(given))
     others = belief.copy()
-    others[rows[flagged], given[flagged]] = -1
+    others[rows, given] = -1
     return pd.DataFrame(
         {
             "example": rows.astype(np.int64),
             "id": dataset.ids,
             "given_label": given.astype(np.int64),
-            "suggested_label": others.argmax(axis=1).astype(np.int64),
+            "suggested_label": np.where(flagged, others.argmax(axis=1), given).astype(np.int64),
             "label_score": np.clip(scores, 0, 1),
             "is_label_issue": flagged,
         }

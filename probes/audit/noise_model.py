@@ -10,7 +10,7 @@ __all__ = ["fit_noise_model", "joined", "label_posterior", "sharpened"]
 
 _ITERATIONS = 50
 _START = 0.8  # share of right labels that the fit starts from; it soon forgets
-_LEAST = 1e-3  # examples that every cell counts at least
+_LEAST = 0.009  # errors that every class counts at least
 _WEIGHTS = np.geomspace(0.5, 5000, 25)  # examples that a prior may be worth
 _WEIGHED = 10  # steps between two looks for the best of them
 
@@ -29,7 +29,7 @@ def joined(rounds: Iterable[np.ndarray], floor: float) -> np.ndarray:
 
 
 def fit_noise_model(answers: np.ndarray, given: np.ndarray) -> np.ndarray:
-    """The most likely table of P(given label | true class), by expectation-maximisation with the answers held fixed.
+    """A table of P(given label | true class), by expectation-maximisation with the answers held fixed.
 
     Each step takes the answers as beliefs in the true class, weighs them by the table, counts whom each belief names,
     and makes the table of the counts. Networks that are weak take classes for each other, which looks like wrong
@@ -37,7 +37,7 @@ def fit_noise_model(answers: np.ndarray, given: np.ndarray) -> np.ndarray:
     the share of errors towards that of all examples, and whom the errors of a class name towards all others alike.
 
     Args:
-        answers: float, (N, K); probabilities of the true class, by networks that have not seen the example's label.
+        answers: float, (N, K); probabilities of the true class, by networks that have not learned noise, or not yet.
         given: int, (N,).
 
     Returns:
@@ -45,8 +45,8 @@ def fit_noise_model(answers: np.ndarray, given: np.ndarray) -> np.ndarray:
 
     Source:
         The annotator's confusion matrix of Dawid and Skene, Applied Statistics 1979, https://doi.org/10.2307/2346806,
-        with one annotator and a network in place of the others; its rows under Dirichlet priors whose weights are the
-        most likely ones (empirical Bayes).
+        with one annotator and a network in place of the others; rows are means under Dirichlet priors whose weights are
+        the most likely ones (empirical Bayes).
     """
     classes = answers.shape[1]
     table = np.full((classes, classes), (1 - _START) / max(classes - 1, 1))
@@ -55,7 +55,7 @@ def fit_noise_model(answers: np.ndarray, given: np.ndarray) -> np.ndarray:
     for step in range(_ITERATIONS):
         belief = label_posterior(answers, given, table)
         named = [np.bincount(given, weights=belief[:, true], minlength=classes) for true in range(classes)]
-        counts = np.stack(named).astype(np.float64) + _LEAST
+        counts = np.stack(named).astype(np.float64) + _LEAST / max(classes - 1, 1)
         if step % _WEIGHED == 0:
             weights = _prior_weights(counts)
         table = _table(counts, weights)

@@ -11,7 +11,7 @@ __all__ = ["AuditProgress", "Work"]
 
 @dataclass(frozen=True)
 class AuditProgress:
-    """What is known after an epoch of one network.
+    """What is known after an epoch of a round's networks, which train side by side.
 
     Attributes:
         round: 1 for the first.
@@ -19,7 +19,7 @@ class AuditProgress:
         fold: 1 for the first.
         folds: of each round.
         epoch: 1 for the first.
-        epochs: of this round.
+        epochs: of this round; of the first at most, until it ends.
         share: of the work done, in [0, 1].
         eta_s: seconds that are left, by the speed so far.
     """

@@ -63,7 +63,7 @@ def run_rounds(
     last = _Round(trainer, targets, given, folds, [seed, 0])
     read = [_first_window(last, given, budget)]
     length = read[0].epochs
-    planned = budget.plan(length)
+    planned = budget.plan(last.epochs, length)
     for number in range(1, planned):
         beliefs = _beliefs(joined([part.answers for part in read], settings.floor), given, settings)
         last = _Round(trainer, beliefs, given, folds, [seed, number])
@@ -176,13 +176,13 @@ class _Budget:
         self._folds, self._rounds, self._work = folds, settings.rounds, work
         work.total = float(self._affordable * self._epoch)
 
-    def plan(self, epochs: int) -> int:
-        """How many rounds there are to be, the first ended: of all later ones so long the second is always had."""
-        left = self._affordable - self._work.passes // self._epoch
+    def plan(self, tried: int, epochs: int) -> int:
+        """How many rounds there are to be, two at least, when the first has ended: after so many epochs, all others."""
+        left = self._affordable - tried
         self._rounds = max(2, min(self._rounds, 1 + left // epochs))
-        self._work.total += (
-            (self._rounds - 1) * epochs * self._epoch + self._work.passes - self._affordable * self._epoch
-        )
+        self._work.total = float(self._work.passes + (self._rounds - 1) * epochs * self._epoch)
+        if tried < self.first:
+            self.tell(0, tried, tried)
         return self._rounds
 
     def tell(self, number: int, epoch: int, epochs: int) -> None:

@@ -10,7 +10,7 @@ __all__ = ["AuditSettings"]
 
 @dataclass(frozen=True)
 class AuditSettings:
-    """Fixed on digits and 10,000 of Fashion-MNIST with seed 0, then left alone; nothing is tuned to a data set.
+    """Fixed on digits, Fashion-MNIST and harder versions of both (benchmarks), with seed 0, for all data alike.
 
     Attributes:
         folds: parts the data are cut into; each network trains on all but one.

@@ -1,10 +1,17 @@
-"""Beliefs: the first round's by the noise model, later rounds' as they are, all joined."""
+"""Beliefs, who is heard in them, the count that they give, and when it is not to be trusted."""
 
 import numpy as np
 import pytest
 
 from probes.audit import AuditSettings
-from probes.audit.estimate import label_beliefs, label_scores, noise_posterior
+from probes.audit.estimate import (
+    dealt,
+    doubts,
+    estimate_errors,
+    fair_beliefs,
+    label_beliefs,
+    noise_posterior,
+)
 from probes.audit.noise_model import joined
 from probes.audit.rounds import Rounds
 
@@ -42,32 +49,93 @@ def test_the_posterior_is_about_the_label_that_is_asked_and_its_table_of_the_one
     assert belief[np.arange(400), true] == pytest.approx(np.full(400, odds / (1 + odds)), abs=0.02)
 
 
-@pytest.fixture
-def rounds(answers):
+def test_fair_beliefs_hear_the_first_round_on_everything_and_later_ones_on_the_unseen(answers, told):
     held_out = np.random.default_rng(1).dirichlet([2] * 3, (3, 60))
-    return Rounds(answers, held_out, np.zeros((3, 60), dtype=np.int64), [1, 1, 1], np.ones((60, 1), dtype=np.float32))
+    rounds = Rounds(answers, held_out, np.zeros((3, 60), dtype=np.int64), [1, 1, 1], np.ones((60, 1), dtype=np.float32))
+    heard = joined([answers[0], held_out[1], held_out[2]], SETTINGS.floor)
+
+    np.testing.assert_array_equal(fair_beliefs(rounds, told, SETTINGS), noise_posterior(heard, told, told, SETTINGS))
 
 
-def test_scores_are_a_fairer_witness_dealt_out_in_the_order_of_beliefs(rounds, told):
-    belief = label_beliefs(rounds.answers, told, SETTINGS)
-    scores = label_scores(rounds, told, told, belief, SETTINGS)
-    fair = joined([rounds.answers[0], rounds.held_out[1], rounds.held_out[2]], SETTINGS.floor)
-    witness = noise_posterior(fair, told, told, SETTINGS)[np.arange(60), told]
-
-    np.testing.assert_array_equal(scores.argsort(), belief[np.arange(60), told].argsort())
-    np.testing.assert_array_equal(np.sort(scores), np.sort(witness))
-    assert not np.array_equal(scores, witness)
+def test_probabilities_are_dealt_out_in_an_order():
+    assert dealt(np.array([0.9, 0.1, 0.5]), np.array([7, 9, 8])).tolist() == [0.1, 0.9, 0.5]
+    assert dealt(np.array([0.9, 0.1]), np.array([1, 1])).tolist() == [0.1, 0.9]  # the first comes first
 
 
-def test_what_the_first_round_answers_to_the_unseen_and_later_ones_to_the_seen_does_not_count(rounds, told):
-    """The count of errors hears the first round on everything, and later ones on what they have not seen."""
-    belief = label_beliefs(rounds.answers, told, SETTINGS)
-    changed = Rounds(rounds.answers.copy(), rounds.held_out.copy(), rounds.folds, rounds.epochs, rounds.features)
-    changed.answers[1:] = 1 / 3
-    changed.held_out[0] = 1 / 3
+GIVEN = np.repeat(np.arange(4), 100)
+CLASSES = list("abcd")
+CERTAIN = np.eye(4)[GIVEN]
 
-    same, different = (label_scores(part, told, told, belief, SETTINGS) for part in (rounds, changed))
-    np.testing.assert_array_equal(same, different)
+
+def estimated(scores, by_round=None, held_out=CERTAIN, folds=None):
+    folds = np.arange(400) % 2 if folds is None else folds
+    return estimate_errors(scores, by_round or [scores, scores], folds, held_out, GIVEN)
+
+
+def test_the_range_reaches_over_the_counts_of_later_rounds_and_not_of_the_first():
+    scores = np.full(400, 0.9)
+    found = estimated(scores, [np.zeros(400), np.full(400, 0.8), np.full(400, 0.95)])
+
+    assert found["errors"] == pytest.approx(40)
+    assert found["by_round"] == pytest.approx([400, 80, 20])
+    spread = 2 * (400 * 0.9 * 0.1) ** 0.5
+    assert (found["low"], found["high"]) == pytest.approx((20 - spread, 80 + spread))
+
+
+def test_the_range_holds_the_spread_over_folds_and_disagreements_that_pass_for_hard():
+    scores, folds = np.where(np.arange(400) < 200, 1.0, 0.0), np.repeat([0, 1], 200)
+    held_out = np.roll(CERTAIN, 100, axis=0)  # of everything another class is answered
+    found = estimated(scores, held_out=held_out, folds=folds)
+
+    of_folds, of_hard = 400 * (0.5**0.5) / 2**0.5, 0.25 * (400 - 200)
+    assert found["disagreement"] == 1
+    assert found["low"] == max(0, 200 - 2 * (of_folds**2 + of_hard**2) ** 0.5)
+    assert found["high"] == 400
+
+
+def doubted(scores, **facts):
+    estimate, flagged = estimated(scores, **facts), scores < 0.5
+    return doubts(estimate, facts.get("held_out", CERTAIN), GIVEN, flagged, CLASSES)
+
+
+def test_a_count_that_nothing_speaks_against_is_trusted():
+    scores = np.ones(400)
+    scores[::10] = 0.01
+    held_out = np.where((scores < 0.5)[:, None], np.roll(CERTAIN, 1, axis=1), CERTAIN)
+
+    assert doubted(scores, held_out=held_out) == (True, [])
+
+
+def test_a_later_round_that_counts_otherwise_than_all_together_is_told():
+    scores = np.ones(400)
+    scores[:40] = 0.01
+    other = np.ones(400)
+    other[:60] = 0.01
+    trusted, warnings = doubted(scores, by_round=[scores, other])
+
+    assert not trusted
+    assert any("from 40 to 59 wrong labels" in sentence for sentence in warnings)
+
+
+def test_a_class_that_networks_never_name_is_not_counted_as_wrong_in_silence():
+    """Labels of a rare class that is not learned all look wrong, and the networks agree with nearly all others."""
+    scores = np.ones(400)
+    scores[GIVEN == 3] = 0.01
+    held_out = np.where((GIVEN == 3)[:, None], np.eye(4)[0], CERTAIN)
+    trusted, warnings = doubted(scores, held_out=held_out)
+
+    assert not trusted
+    assert any("Most labels of d are flagged" in sentence for sentence in warnings)
+
+
+def test_a_class_with_many_wrong_labels_that_networks_do_name_is_no_cause_for_doubt():
+    scores, names = np.ones(400), GIVEN.copy()
+    wrong = np.flatnonzero(GIVEN == 3)[:60]
+    scores[wrong], names[wrong] = 0.01, 2  # 60 labels of d are c
+    names[:20] = 3  # and 20 labels of a are d
+    scores[:20] = 0.01
+
+    assert doubted(scores, held_out=np.eye(4)[names])[0]
 
 
 def test_joined_probabilities_are_their_geometric_mean():

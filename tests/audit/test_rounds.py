@@ -1,5 +1,7 @@
 """Held-out answers decide how long the first round is read; later rounds learn beliefs with what compute is left."""
 
+import itertools
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,8 +20,9 @@ PEAK = [0.6, 0.8, 0.8, 0.4, 0.3, 0.1]
 class Scripted:
     """Networks whose probability of the given label is known in advance: by round and epoch, unseen or seen."""
 
-    def __init__(self, unseen, seen=(0.9,) * 12):
+    def __init__(self, unseen, seen=(0.9,) * 12, settings=SETTINGS):
         self.unseen, self.seen, self.learned, self.work = unseen, seen, [], Work(None)
+        self.settings = settings
 
     def build(self, seed):
         self.learned.append(None)
@@ -40,10 +43,12 @@ class Scripted:
         return values
 
     def answers_and_features(self, network, rows):
-        return self.answers(network, rows), np.full((len(rows), 2), network.round, dtype=np.float32)
+        return self.answers(network, rows), np.full(
+            (len(rows), 2), 10 * network.round + network.epoch, dtype=np.float32
+        )
 
     def run(self):
-        return run_rounds(self, GIVEN, 2, SETTINGS, 0, self.work)
+        return run_rounds(self, GIVEN, 2, self.settings, 0, self.work)
 
 
 def mean(values):
@@ -88,7 +93,7 @@ def test_answers_are_geometric_means_of_all_networks_and_held_out_ones_of_those_
     for answers, unseen in zip(rounds.answers, (PEAK[:3], [0.7] * 3, [0.95] * 3), strict=True):
         np.testing.assert_allclose(answers[rows, GIVEN], mean([*unseen, *[0.9] * 6]), atol=1e-5)
     np.testing.assert_allclose(rounds.held_out[:, rows, GIVEN].T, [[mean(PEAK[:3]), 0.7, 0.95]] * 96, atol=1e-5)
-    np.testing.assert_array_equal(rounds.features, np.full((96, 6), 2))
+    np.testing.assert_array_equal(rounds.features, np.full((96, 6), 23))
     assert (rounds.folds[0] != rounds.folds[1]).any()
 
 
@@ -100,6 +105,32 @@ def test_later_rounds_learn_beliefs_in_place_of_labels():
     assert torch.equal(labels, torch.nn.functional.one_hot(torch.from_numpy(GIVEN), 2).float())
     assert not torch.equal(labels, beliefs)
     assert torch.allclose(beliefs.sum(dim=1), torch.ones(96))
+
+
+def test_later_rounds_learn_from_answers_to_everything():
+    seen, unseen = Scripted([PEAK, *OTHERS]), Scripted([PEAK, *OTHERS], seen=(0.6,) * 12)
+    seen.run()
+    unseen.run()
+
+    assert not torch.equal(seen.learned[3], unseen.learned[3])
+
+
+def test_one_epoch_that_can_be_had_makes_two_rounds_of_one():
+    trainer = Scripted([PEAK, *OTHERS], settings=replace(SETTINGS, steps=1))
+
+    assert trainer.run().epochs == [1, 1]
+
+
+def test_progress_tells_the_end_of_a_window_that_ended_early_and_ends_at_all():
+    told = []
+    trainer = Scripted([PEAK, *OTHERS])
+    trainer.work = Work(told.append)
+    trainer.run()
+
+    ends = [(p.round, p.rounds, p.epoch) for p in told if p.epoch == p.epochs]
+    assert ends == [(1, 3, 4), (2, 3, 3), (3, 3, 3)]
+    assert told[-1].share == 1
+    assert all(first.share <= then.share for first, then in itertools.pairwise(told))
 
 
 def test_the_third_round_learns_from_both_rounds_before_it():

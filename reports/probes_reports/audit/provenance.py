@@ -9,7 +9,7 @@ from probes_reports.wording import count
 
 __all__ = ["build"]
 
-UNSHOWN = ("steps", "fewest_epochs", "most_epochs")
+UNSHOWN = ("steps", "fewest_epochs", "most_epochs", "rounds")
 
 
 def build(view: AuditView, *, cards: int, pictures: int) -> Section:

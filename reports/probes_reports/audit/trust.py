@@ -26,9 +26,10 @@ def build(view: AuditView) -> Section:
         ),
         definition=(
             prose(
-                "Networks answer for examples that they were not trained on. A model of the noise, fitted to their "
-                "answers and the given labels, turns both into the probability that each label is right. No true label "
-                "is used."
+                "Networks answer early in training, before they learn noise. A model of the noise, fitted to their "
+                "answers and the given labels, turns both into beliefs in each class, which more networks learn. What "
+                "all of them believe orders the labels; the probabilities come from answers to examples that later "
+                "networks were not trained on. No true label is used."
             ),
             prose(
                 "The estimated number of wrong labels is the sum of the probabilities that they are wrong. Its range "
