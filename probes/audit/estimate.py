@@ -141,9 +141,11 @@ def doubts(
         found.insert(
             0, f"{count} examples are few: a network learns too little from them to judge any of their labels."
         )
-    found += _unlearned(held_out, given, flagged, classes)
-    trusted = not found
-    return trusted, found + _small_classes(given, classes) + _one_class(given, flagged, classes)
+    unlearned = _unlearned(held_out, given, flagged, classes)
+    found += unlearned
+    return not found, found + _small_classes(given, classes) + (
+        [] if unlearned else _one_class(given, flagged, classes)
+    )
 
 
 def _unlearned(held_out: np.ndarray, given: np.ndarray, flagged: np.ndarray, classes: Sequence[str]) -> list[str]:
@@ -157,7 +159,7 @@ def _unlearned(held_out: np.ndarray, given: np.ndarray, flagged: np.ndarray, cla
     names = ", ".join(classes[label] for label in bad[:5]) + (", ..." if len(bad) > 5 else "")
     return [
         f"Most labels of {names} are flagged, and the networks hardly ever name {'it' if len(bad) == 1 else 'them'}: "
-        "a class that they do not learn looks like this. Look before you exclude it."
+        "a class that they do not learn looks like this, and the count is not to be trusted."
     ]
 
 
