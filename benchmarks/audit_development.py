@@ -4,7 +4,7 @@ A small network answers about half of these right when it has learned from right
 most of them what tells the classes apart is partly destroyed; in `fashion-placed` it is all there, and hard to learn
 from so few.
 
-    python benchmarks/audit_development.py       prints that share
+    python benchmarks/audit_development.py       prints that share, and how errors of a few classes alone are ranked
     python benchmarks/audit.py --data digits-noise --data fashion-hidden ...    ranks wrong labels on them
 """
 
@@ -18,12 +18,14 @@ import numpy as np
 import torch
 from torch.nn.functional import affine_grid, grid_sample, interpolate
 
-from probes.audit import AuditSettings
+from probes.audit import AuditSettings, examine
 from probes.audit.folds import stratified_folds
 from probes.audit.networks import Trainer, choose_model
 from probes.audit.progress import Work
 from probes.data import Dataset, ExampleSet
 from probes.data.pooled import load_pooled
+from probes.scores import auroc
+from probes.scores.detection import average_precision
 
 
 def noise(inputs: torch.Tensor, random: np.random.Generator, sd: float) -> torch.Tensor:
@@ -122,7 +124,38 @@ def held_out_accuracy(dataset: Dataset, epochs: int = 12) -> list[float]:
     return found
 
 
+# true class -> the class that is given instead (None: any other), and for what share of its examples
+FEW_CLASSES: dict[str, dict[int, tuple[int | None, float]]] = {
+    "two": {3: (8, 0.4), 5: (6, 0.3)},
+    "one": {3: (8, 0.4)},
+    "one, spread": {3: (None, 0.4)},
+    "four": {0: (6, 0.45), 8: (3, 0.2), 4: (9, 0.3), 7: (2, 0.1)},
+    "five, spread": {label: (None, 0.4) for label in range(5)},
+}
+
+
+def errors_of_few_classes(dataset: Dataset) -> dict[str, tuple[float, float]]:
+    """AUROC and average precision of the audit where labels of a few classes alone are wrong, by `FEW_CLASSES`."""
+    true, random, found = dataset.train.given_labels.numpy(), np.random.default_rng(0), {}
+    for name, errors in FEW_CLASSES.items():
+        told = true.copy()
+        for label, (instead, share) in errors.items():
+            rows = random.permutation(np.flatnonzero(true == label))
+            rows = rows[: int(share * len(rows))]
+            told[rows] = (label + random.integers(1, 10, len(rows))) % 10 if instead is None else instead
+        train = ExampleSet(dataset.train.inputs, torch.from_numpy(told))
+        suspicion = -examine(replace(dataset, train=train), seed=0).issues["label_score"].to_numpy()
+        wrong = told != true
+        found[name] = auroc(suspicion, wrong) or 0.0, average_precision(suspicion, wrong) or 0.0
+    return found
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     for hard in HARD:
         print(hard, " ".join(f"{share:.2f}" for share in held_out_accuracy(load_hard(hard))), flush=True)
+    for data in (load_pooled("digits"), load_hard("digits-noise")):
+        ranked = errors_of_few_classes(data)
+        for few, (area, precision) in ranked.items():
+            print(f"{data.name}, errors of {few}: {area:.3f} / {precision:.3f}", flush=True)
+        print(f"{data.name}, mean: {' / '.join(f'{value:.3f}' for value in np.mean(list(ranked.values()), axis=0))}")
