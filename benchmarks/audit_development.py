@@ -130,7 +130,7 @@ FEW_CLASSES: dict[str, dict[int, tuple[int | None, float]]] = {
     "one": {3: (8, 0.4)},
     "one, spread": {3: (None, 0.4)},
     "four": {0: (6, 0.45), 8: (3, 0.2), 4: (9, 0.3), 7: (2, 0.1)},
-    "five, spread": {label: (None, 0.4) for label in range(5)},
+    "five, spread": dict.fromkeys(range(5), (None, 0.4)),
 }
 
 
