@@ -149,7 +149,7 @@ def doubts(
 
 
 def _unlearned(held_out: np.ndarray, given: np.ndarray, flagged: np.ndarray, classes: Sequence[str]) -> list[str]:
-    """A warning where most labels of a class are flagged, and networks hardly ever name it."""
+    """A warning where most labels of a class are flagged, and networks name it less than half as often as they do."""
     sizes, flags, named = (
         np.bincount(labels, minlength=len(classes)) for labels in (given, given[flagged], held_out.argmax(axis=1))
     )
@@ -158,8 +158,8 @@ def _unlearned(held_out: np.ndarray, given: np.ndarray, flagged: np.ndarray, cla
         return []
     names = ", ".join(classes[label] for label in bad[:5]) + (", ..." if len(bad) > 5 else "")
     return [
-        f"Most labels of {names} are flagged, and the networks hardly ever name {'it' if len(bad) == 1 else 'them'}: "
-        "a class that they do not learn looks like this, and the count is not to be trusted."
+        f"Most labels of {names} are flagged, and the networks name {'it' if len(bad) == 1 else 'them'} less than half "
+        "as often as the labels do: a class that they do not learn looks like this, and the count is not to be trusted."
     ]
 
 
