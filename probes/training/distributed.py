@@ -50,10 +50,11 @@ def process_group(device: str) -> Iterator[Rank | None]:
             "another rank has ended: its own message says why. Every epoch that is whole is kept."
         ) from error
     finally:
-        if ours:
-            # A thread of gloo's that has yet to let go of its last tensor would abort the process at its very end
+        if rank is not None:
+            # A thread of gloo's that has yet to let go of its last work would abort the process, should it end now
             # (https://github.com/pytorch/pytorch/pull/179291): a moment in which it gets the interpreter's lock.
             time.sleep(0.1)
+        if ours:
             torch.distributed.destroy_process_group()
 
 
