@@ -43,6 +43,17 @@ class Findings:
     facts: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class _Verdicts:
+    """What is held of the N given labels: `given` and the most probable `other` class, int; `scores`, float in [0, 1];
+    and which are `flagged`, bool."""
+
+    given: np.ndarray
+    other: np.ndarray
+    scores: np.ndarray
+    flagged: np.ndarray
+
+
 def examine(
     dataset: Dataset,
     *,
@@ -87,10 +98,8 @@ def examine(
         planted_scores = dealt(fair[places, told], belief[places, told])
         # the networks have learned another label; what those answer that have not seen it
         belief[moved] = fair[moved] = noise_posterior(rounds.held_out[-1], told, given, settings)[moved]
-    scores = dealt(fair[places, given], belief[places, given])
-    flagged = scores < settings.cutoff
-    issues = _issues(dataset, given, belief, scores, flagged)
-    facts = _facts(rounds, told, given, belief, scores, flagged, dataset, settings)
+    verdicts = _judge(given, belief, fair, settings)
+    facts = _facts(rounds, told, verdicts, dataset, settings)
     if trainer.nonfinite:
         facts["warnings"].insert(0, "The network's outputs were not finite at times: scores mean little.")
         facts["estimate"]["trusted"] = False
@@ -107,7 +116,7 @@ def examine(
         "settings": asdict(settings) | {"epochs": rounds.epochs},
         "seed": seed,
     }
-    return Findings(issues, _neighbours(rounds, scores, flagged, settings), facts)
+    return Findings(_issues(verdicts, dataset.ids), _neighbours(rounds, verdicts, settings), facts)
 
 
 def _check_labels(given: np.ndarray, classes: list[str]) -> None:
@@ -129,41 +138,38 @@ def _device(device: str) -> torch.device:
     return chosen
 
 
-def _issues(
-    dataset: Dataset, given: np.ndarray, belief: np.ndarray, scores: np.ndarray, flagged: np.ndarray
-) -> pd.DataFrame:
+def _judge(given: np.ndarray, belief: np.ndarray, fair: np.ndarray, settings: AuditSettings) -> _Verdicts:
+    rows = np.arange(len(given))
+    scores = dealt(fair[rows, given], belief[rows, given])
+    others = belief.copy()
+    others[rows, given] = -1
+    return _Verdicts(given, others.argmax(axis=1), np.clip(scores, 0, 1), scores < settings.cutoff)
+
+
+def _issues(verdicts: _Verdicts, ids: np.ndarray) -> pd.DataFrame:
     """The table of the contract. A flagged example's suggested label is never its given one, any other's always."""
     import pandas as pd
 
-    rows = np.arange(len(given))
-    others = belief.copy()
-    others[rows, given] = -1
     return pd.DataFrame(
         {
-            "example": rows.astype(np.int64),
-            "id": dataset.ids,
-            "given_label": given.astype(np.int64),
-            "suggested_label": np.where(flagged, others.argmax(axis=1), given).astype(np.int64),
-            "label_score": np.clip(scores, 0, 1),
-            "is_label_issue": flagged,
+            "example": np.arange(len(verdicts.given), dtype=np.int64),
+            "id": ids,
+            "given_label": verdicts.given.astype(np.int64),
+            "suggested_label": np.where(verdicts.flagged, verdicts.other, verdicts.given).astype(np.int64),
+            "label_score": verdicts.scores,
+            "is_label_issue": verdicts.flagged,
         }
     )
 
 
 def _facts(
-    rounds: Rounds,
-    told: np.ndarray,
-    given: np.ndarray,
-    belief: np.ndarray,
-    scores: np.ndarray,
-    flagged: np.ndarray,
-    dataset: Dataset,
-    settings: AuditSettings,
+    rounds: Rounds, told: np.ndarray, verdicts: _Verdicts, dataset: Dataset, settings: AuditSettings
 ) -> dict[str, Any]:
+    given, flagged = verdicts.given, verdicts.flagged
     heard = [rounds.answers[0], *rounds.held_out[1:]]
     by_round = [noise_posterior(part, told, given, settings)[np.arange(len(given)), given] for part in heard]
     unseen = rounds.held_out[-1]
-    estimate = estimate_errors(scores, by_round, rounds.folds[-1], unseen, given)
+    estimate = estimate_errors(verdicts.scores, by_round, rounds.folds[-1], unseen, given)
     trusted, warnings = doubts(estimate, unseen, given, flagged, dataset.classes)
     if dataset.constant:
         trusted, warnings = False, ["All inputs are equal: there is nothing to learn from.", *warnings]
@@ -173,31 +179,26 @@ def _facts(
         "estimate": estimate | {"trusted": trusted},
         "cutoff": {"label_score": settings.cutoff, "flagged": int(flagged.sum())},
         "plant": None,
-        "by_class": _by_class(given, belief, scores, flagged, dataset.classes),
+        "by_class": _by_class(verdicts, dataset.classes),
         "warnings": warnings,
         "notes": list(dataset.notes),
     }
 
 
-def _by_class(
-    given: np.ndarray, belief: np.ndarray, scores: np.ndarray, flagged: np.ndarray, classes: list[str]
-) -> list[dict[str, Any]]:
+def _by_class(verdicts: _Verdicts, classes: list[str]) -> list[dict[str, Any]]:
     """A row per class of given labels: its size, expected errors, flags, and what its flagged ones look like."""
-    others = belief.copy()
-    others[np.arange(len(given)), given] = -1
-    other = others.argmax(axis=1)
-    rows, total = [], max(int(flagged.sum()), 1)
+    rows, total = [], max(int(verdicts.flagged.sum()), 1)
     for label, name in enumerate(classes):
-        inside = given == label
-        wrong = inside & flagged
-        looks = np.bincount(other[wrong], minlength=len(classes))
+        inside = verdicts.given == label
+        wrong = inside & verdicts.flagged
+        looks = np.bincount(verdicts.other[wrong], minlength=len(classes))
         size, flags = int(inside.sum()), int(wrong.sum())
         rows.append(
             {
                 "label": label,
                 "class": name,
                 "examples": size,
-                "expected_errors": float((1 - scores[inside]).sum()),
+                "expected_errors": float((1 - verdicts.scores[inside]).sum()),
                 "flagged": flags,
                 "flagged_share": flags / size if size else 0.0,
                 "share_of_flags": flags / total,
@@ -208,11 +209,12 @@ def _by_class(
     return rows
 
 
-def _neighbours(rounds: Rounds, scores: np.ndarray, flagged: np.ndarray, settings: AuditSettings) -> pd.DataFrame:
+def _neighbours(rounds: Rounds, verdicts: _Verdicts, settings: AuditSettings) -> pd.DataFrame:
     import pandas as pd
 
-    shown = min(max(int(flagged.sum()), settings.least_shown), settings.most_shown, len(scores))
-    queries = np.argsort(scores, kind="stable")[:shown]
+    flags, examples = int(verdicts.flagged.sum()), len(verdicts.scores)
+    shown = min(max(flags, settings.least_shown), settings.most_shown, examples)
+    queries = np.argsort(verdicts.scores, kind="stable")[:shown]
     places, similarities = nearest(rounds.features, queries, settings.neighbours)
     return pd.DataFrame(
         {
