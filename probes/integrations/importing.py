@@ -90,7 +90,7 @@ def import_log(
         raise
     finally:
         writer.finish(status, nonfinite_visits=unusable)
-    return Run(writer.path)
+    return Run(writer.shown_path)
 
 
 def _learn(log: Log) -> tuple[Register, dict[int, int]]:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from probes.runs import layout
 
 __all__ = ["Checksums"]
+
+
+_LINE = re.compile(r"^([0-9a-f]{64})  (.+)\n", re.MULTILINE)
 
 
 class Checksums:
@@ -36,6 +41,12 @@ class Checksums:
         with open(self._path, "a", encoding="utf-8") as file:
             file.write(f"{digest}  {self._name(path)}\n")
 
+    def complete(self, finished: Iterable[Path]) -> None:
+        """List those of the finished files that a killed writer left out, or whose line it left torn."""
+        self._digests |= {self._name(path): _digest(path) for path in finished if path not in self}
+        if self._path.exists() or self._digests:
+            self.rewrite()
+
     def discard(self, path: Path) -> None:
         """Forget a file that is to go; `rewrite` takes its line out."""
         self._digests.pop(self._name(path), None)
@@ -61,5 +72,6 @@ def _digest(path: Path) -> str:
 
 
 def _read(path: Path) -> dict[str, str]:
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return {name: digest for digest, _, name in (line.partition("  ") for line in lines) if name}
+    """Names and digests; a torn last line is left out."""
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    return {name: digest for digest, name in _LINE.findall(text)}

@@ -50,7 +50,7 @@ def claim(folder: Path, if_exists: str) -> FileLock:
         if held:
             _empty(folder)
     except OSError as error:
-        raise ConfigError(f"cannot write to {folder}: {error.strerror or error}. Choose another folder.") from error
+        raise _unwritable(folder, error) from error
     return lock
 
 
@@ -59,6 +59,7 @@ def locked(folder: Path) -> FileLock:
 
     Raises:
         RunLockedError: another process, or another tracker of this one, holds it.
+        ConfigError: the folder cannot be written to.
     """
     lock = FileLock(folder / layout.LOCK, is_singleton=False)
     try:
@@ -67,7 +68,13 @@ def locked(folder: Path) -> FileLock:
         raise RunLockedError(
             f"{folder} is being written by another process or tracker. Close it, or choose another folder."
         ) from error
+    except OSError as error:
+        raise _unwritable(folder, error) from error
     return lock
+
+
+def _unwritable(folder: Path, error: OSError) -> ConfigError:
+    return ConfigError(f"cannot write to {folder}: {error.strerror or error}. Choose another folder.")
 
 
 def read_meta(folder: Path) -> dict[str, Any]:

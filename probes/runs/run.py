@@ -17,7 +17,7 @@ from probes.runs import layout
 from probes.runs.probe_recording import read_probe_scores
 from probes.runs.score_table import score_table
 from probes.runs.shards import missing_ranks, read_examples, warn_of_missing, world_size_of
-from probes.runs.trajectories import DERIVED, STORED, FolderStore, dense_trajectories
+from probes.runs.trajectories import DERIVED, STORED, FolderStore, dense_trajectories, every_epoch
 from probes.runs.writer import read_metrics
 
 if TYPE_CHECKING:
@@ -130,9 +130,15 @@ class Run:
         return epoch_table(self, read_metrics(self.path / layout.METRICS))
 
     def epoch(self, epoch: int, *, measure: str | None = None) -> dict[str, np.ndarray]:
-        """Every signal at one epoch, as `trajectory` gives it: arrays (N,)."""
-        signals = [*STORED, *DERIVED]
-        dense = dense_trajectories(self._of(measure), signals, [epoch], 0, self.num_examples, self.given_labels)
+        """Every signal at one epoch, as `trajectory` gives it: arrays (N,).
+
+        Raises:
+            ProbeError: the run does not hold that epoch.
+        """
+        store, signals = self._of(measure), [*STORED, *DERIVED]
+        if epoch not in store.epochs():
+            raise ProbeError(f"{self.path} holds no epoch {epoch}; its last one is {self.num_epochs}.")
+        dense = dense_trajectories(store, signals, [epoch], 0, self.num_examples, self.given_labels)
         return {signal: values[0] for signal, values in dense.items()}
 
     def trajectory(
@@ -153,7 +159,7 @@ class Run:
             examples: only these; all N by default.
 
         Returns:
-            (E, N), epochs 1..E; NaN or -1 where an example was not visited.
+            (E, N), epochs 1..E; NaN or -1 where an example was not visited, as in an epoch that the run lacks.
 
         Raises:
             ProbeError: the run does not hold that measure, or epoch 0.
@@ -165,7 +171,7 @@ class Run:
             after = self.trajectory(signal, measure=measure, examples=examples)
             before = self.epoch(0)[signal][None]  # always a sweep
             return np.concatenate([before if examples is None else before[:, np.asarray(examples)], after])
-        window = [epoch for epoch in store.epochs() if epoch > 0]
+        window = every_epoch(store)
         if examples is None:
             return dense_trajectories(store, [signal], window, 0, self.num_examples, self.given_labels)[signal]
         picked = np.asarray(examples, dtype=np.int64)
@@ -313,5 +319,21 @@ def _is_held(path: Path) -> bool:
             return False
     except Timeout:
         return True
-    except OSError:  # a read-only copy: nobody can be writing it
+    except OSError:  # not ours to write: a read-only copy, or another user's run
+        return _is_locked_by_another(lock_path)
+
+
+def _is_locked_by_another(path: Path) -> bool:
+    """Whether a file that we may only read is locked."""
+    try:
+        import fcntl  # Windows has none
+    except ImportError:
         return False
+    try:
+        with open(path, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

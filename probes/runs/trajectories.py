@@ -22,6 +22,7 @@ __all__ = [
     "block_of",
     "correct_answers",
     "dense_trajectories",
+    "every_epoch",
 ]
 
 STORED: dict[str, np.dtype] = {
@@ -104,7 +105,8 @@ def dense_trajectories(
         given_labels: int, (N,); -1 where unknown; None where none is known.
 
     Returns:
-        (len(epochs), stop - start) each; float32 with NaN, or int with -1, where an example was not visited.
+        (len(epochs), stop - start) each; float32 with NaN, or int with -1, where an example was not visited, as in an
+        epoch that the store lacks.
     """
     wanted = list(signals)
     for signal in wanted:
@@ -113,7 +115,10 @@ def dense_trajectories(
     stored = list(dict.fromkeys(DERIVED.get(signal, signal) for signal in wanted))
     shape = (len(epochs), stop - start)
     dense = {name: np.full(shape, _missing(name), dtype=STORED[name]) for name in stored}
+    held = set(store.epochs())
     for row, epoch in enumerate(epochs):
+        if epoch not in held:
+            continue
         columns = store.columns(epoch, stored, start, stop)
         for name in stored:
             dense[name][row, columns["example"] - start] = columns[name]
@@ -123,6 +128,11 @@ def dense_trajectories(
         given = None if given_labels is None else given_labels[start:stop]
         dense["correct"] = correct_answers(dense["prediction"], given)
     return {signal: dense[signal] for signal in wanted}
+
+
+def every_epoch(store: Store) -> range:
+    """1..E, up to the last closed epoch: of a folder with a gap, also those that it lacks."""
+    return range(1, max([0, *store.epochs()]) + 1)
 
 
 def correct_answers(prediction: np.ndarray, given_labels: np.ndarray | None) -> np.ndarray:

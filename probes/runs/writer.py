@@ -46,16 +46,17 @@ class RunWriter:
     run; the others join, and write the shards of what they saw and the labels in it.
 
     Attributes:
-        path: the run folder.
+        path: the run folder, absolute: where it was when it was opened, wherever the process goes.
         rank: 0, unless joined.
     """
 
     def __init__(self, path: Path, lock: FileLock | None, meta: dict[str, Any], *, rank: int = 0):
-        self.path = path
+        self.path = path.absolute()
         self.rank = rank
+        self._given_path = path
         self._lock = lock
         self._meta = meta
-        self._checksums = Checksums(path, rank)
+        self._checksums = Checksums(self.path, rank)
 
     @classmethod
     def create(
@@ -150,6 +151,11 @@ class RunWriter:
         return cls(folder, None, meta, rank=rank)
 
     @property
+    def shown_path(self) -> Path:
+        """The run folder as the caller named it, for messages; absolute once that would be another one."""
+        return self._given_path if self._given_path.absolute() == self.path else self.path
+
+    @property
     def meta(self) -> dict[str, Any]:
         """What run.json holds."""
         return dict(self._meta)
@@ -182,7 +188,7 @@ class RunWriter:
             }
         )
         with atomic_write(self.path / layout.THUMBNAILS) as temporary:
-            pq.write_table(table, temporary, compression="none", row_group_size=4096)  # PNGs are compressed already
+            pq.write_table(table, temporary, compression="zstd", row_group_size=4096)
 
     def write_epoch(
         self, epoch: int, columns: Mapping[str, np.ndarray], *, online: bool = False, nonfinite_visits: int = 0
@@ -205,6 +211,9 @@ class RunWriter:
         path = folder / f"{name}.parquet"
         write_trajectory(path, table)
         self.add_checksum(path)
+        if not self._shared and nonfinite_visits != (self._meta["nonfinite_visits"] or 0):  # kept, should we be killed
+            self._meta["nonfinite_visits"] = int(nonfinite_visits)
+            self._write_meta()
 
     def append_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append rows (`epoch`, `group`, `examples`, `accuracy`, `true_label_accuracy`, `loss`) to epochs.jsonl."""
@@ -316,10 +325,14 @@ class RunWriter:
         counted = shards.nonfinite_visits(self.path, range(1, world_size))
         self._meta["nonfinite_visits"] = (self._meta["nonfinite_visits"] or 0) + counted
         shards.merge_shards(self.path, world_size, self._checksums)
-        shards.warn_of_missing(self.path, shards.missing_ranks(self.path / layout.TRAJECTORIES, world_size))
+        shards.warn_of_missing(self.shown_path, shards.missing_ranks(self.path / layout.TRAJECTORIES, world_size))
 
     def _tidy(self) -> None:
-        """Merge what an earlier launch left, and drop the epochs that lack a rank."""
+        """Clear up after an earlier launch: merge its shards, drop the epochs that lack a rank, mend SHA256SUMS."""
+        for unfinished in self.path.rglob(".*.tmp-*"):
+            if unfinished.is_file():
+                unfinished.unlink(missing_ok=True)
+        self._checksums.complete(self._finished_files())
         if not shards.has_shards(self.path):
             return
         world_size = shards.world_size_of(self._meta, self.path)
@@ -327,6 +340,17 @@ class RunWriter:
             self._meta["nonfinite_visits"] = shards.nonfinite_visits(self.path, range(world_size))
         shards.merge_shards(self.path, world_size, self._checksums)
         shards.drop_incomplete(self.path, self._checksums)
+
+    def _finished_files(self) -> list[Path]:
+        """Whole files that never change again."""
+        recorded = [self.path / layout.TRAJECTORIES, self.path / layout.ONLINE_TRAJECTORIES]
+        probed = [folder for folder in (self.path / layout.PROBES).glob("*") if folder.is_dir()]
+        tables = [
+            folder / f"{epoch_name(epoch)}.parquet"
+            for folder in recorded + probed
+            for epoch in layout.epochs_in(folder)
+        ]
+        return tables + sorted((self.path / layout.CHECKPOINTS).glob("epoch-*/*"))
 
     def _write_meta(self) -> None:
         with atomic_write(self.path / layout.RUN_JSON) as temporary:

@@ -131,7 +131,7 @@ def _open_first(rank: Rank, lead: Callable[[], RunWriter]) -> RunWriter:
         _tell({"error": type(error).__name__, "message": str(error)})
         raise
     try:
-        _tell({"path": str(writer.path), "launch_id": writer.meta["launch_id"]})
+        _tell({"path": str(writer.shown_path), "launch_id": writer.meta["launch_id"]})
         _check_all_joined(rank, None)
     except BaseException:
         writer.finish("failed")

@@ -18,7 +18,7 @@ from probes.runs.run import Run, known_labels
 from probes.runs.score_table import score_table
 from probes.runs.shards import wait_for_merge
 from probes.runs.thumbnails import EVERY, ImageSource, choose_thumbnails, encode_png, image_source
-from probes.runs.trajectories import FolderStore, MemoryStore, Store, dense_trajectories
+from probes.runs.trajectories import FolderStore, MemoryStore, Store, dense_trajectories, every_epoch
 from probes.runs.writer import IF_EXISTS, RunWriter
 from probes.trackers.at_exit import call_at_exit, script_status
 from probes.trackers.batches import on_accelerator, to_array
@@ -27,6 +27,7 @@ from probes.trackers.epoch_recorder import EpochRecorder
 from probes.trackers.labels import Labels, check_ids
 from probes.trackers.opening import RunRequest, open_writer
 from probes.trackers.saved_state import arrays, check_state, tensors
+from probes.trackers.unwritten import UnwrittenEpochs, writing
 from probes.trackers.watching import Watching
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ class ExampleTracker:
         self._epoch = 0
         self._updates = 0
         self._updates_written = 0  # those of closed epochs
+        self._unwritten = UnwrittenEpochs()
         self._closed = False
         self._resumed = False
         self._watching = Watching(self.num_examples, self.update, self.end_epoch)
@@ -160,6 +162,8 @@ class ExampleTracker:
 
         Raises:
             ValueError, IndexError: a batch on an accelerator could not be used. What else was recorded is written.
+            ProbeError: the run cannot be written to (a full disk). The epoch is kept: the next call, or `close`,
+                writes it first.
         """
         self._watching.settle()
         error = self._write_open_epoch()
@@ -195,8 +199,7 @@ class ExampleTracker:
         if self._rank is not None:
             return self._shared_run().trajectory(signal)
         store = self._store()
-        epochs = [epoch for epoch in store.epochs() if epoch > 0]
-        return dense_trajectories(store, [signal], epochs, 0, self.num_examples, self._labels.given)[signal]
+        return dense_trajectories(store, [signal], every_epoch(store), 0, self.num_examples, self._labels.given)[signal]
 
     def watch(self, loader: Any) -> Any:
         """Take the indices of batches from a loader's sampler; iterate over what comes back instead.
@@ -287,13 +290,13 @@ class ExampleTracker:
         if self.writer is not None:
             if self._epoch < epoch:
                 raise ProbeError(
-                    f"{self.writer.path} holds {self._epoch} epochs, the state is of epoch {epoch}. "
+                    f"{self.writer.shown_path} holds {self._epoch} epochs, the state is of epoch {epoch}. "
                     "Open the run it belongs to with if_exists='resume'."
                 )
             if self._epoch > epoch:
                 if not self._resumed:
                     raise ProbeError(
-                        f"{self.writer.path} already holds {self._epoch} epochs, the state is of epoch {epoch}. "
+                        f"{self.writer.shown_path} already holds {self._epoch} epochs, the state is of epoch {epoch}. "
                         "Say if_exists='resume' to drop the later ones."
                     )
                 self.writer.drop_epochs_after(epoch)
@@ -301,6 +304,7 @@ class ExampleTracker:
         self._updates_written = self._updates
         self._num_classes = state["num_classes"]
         self._labels.replace(to_array(state["given_labels"], "given_labels"))
+        self._unwritten.clear()
         self._memory.tables = [arrays(table) for table in state["epochs"]]
         self._buffer.put(arrays(state["open_epoch"]), int(state["nonfinite_visits"]))
         for name, held in self.frames.items():
@@ -315,13 +319,18 @@ class ExampleTracker:
 
         Raises:
             ValueError, IndexError: as in `end_epoch`, once all is written; the run's status is then `failed`.
+            ProbeError: the run cannot be written to; its status is `failed`, or what it was.
         """
         if status not in STATUSES:
             raise unknown_name("status", status, STATUSES)
         if self._closed:
             return
         self._watching.settle()
-        bad_batch = self._write_open_epoch()
+        bad_batch: Exception | None
+        try:
+            bad_batch = self._write_open_epoch()
+        except ProbeError as error:  # the disk
+            bad_batch = error
         if bad_batch is None:
             self._finish(status)
         elif status == "complete":
@@ -350,12 +359,18 @@ class ExampleTracker:
         if self.writer is None:
             return
         atexit.unregister(self._at_exit)
+        nonfinite = self._buffer.nonfinite_visits
         try:
-            self._labels.write(self.writer)
+            with writing(self.writer):
+                self._labels.write(self.writer)
             if self._images is not None and self._late_images and self.writer.rank == 0:
                 self._save_thumbnails()
+        except ProbeError:
+            status = "failed"
+            raise
         finally:
-            self.writer.finish(status, nonfinite_visits=self._buffer.nonfinite_visits, num_classes=self._num_classes)
+            with writing(self.writer):
+                self.writer.finish(status, nonfinite_visits=nonfinite, num_classes=self._num_classes)
 
     def _open(self, path: Path, if_exists: str) -> RunWriter:
         request = RunRequest(path, if_exists, self.num_examples, self.classes)
@@ -377,21 +392,25 @@ class ExampleTracker:
 
     def _write_open_epoch(self) -> Exception | None:
         """Write what the epoch saw; returns what was wrong with a batch that was left out, if there was one."""
-        # A rank whose batches were all empty closes the epoch like the others, lest they wait for its shard.
-        shared = self._rank is not None and self._updates > self._updates_written
-        if not self._buffer.open and not shared:
+        # One whose batches were all empty is closed like any other: under torchrun other ranks wait for its shard.
+        if not self._buffer.open and self._updates == self._updates_written:
+            self._write_unwritten()
             return None
         columns, error = self._buffer.take()
-        if not len(columns["example"]) and not shared:  # every row was left out
+        if not len(columns["example"]) and error is not None and self._rank is None:  # nothing but a bad batch
             return error
         self._updates_written = self._updates
         self._epoch += 1
         if self.writer is None:
             self._memory.tables.append(columns)
             return error
-        self._labels.write(self.writer)
-        self.writer.write_epoch(self._epoch, columns, nonfinite_visits=self._buffer.nonfinite_visits)
+        self._unwritten.add(self._epoch, columns)
+        self._write_unwritten()
         return error
+
+    def _write_unwritten(self) -> None:
+        if self.writer is not None:
+            self._unwritten.write(self.writer, self._labels, self._buffer.nonfinite_visits)
 
     def _check_num_classes(self, found: int) -> None:
         """The first batch tells K: names and true labels must fit it."""
@@ -408,7 +427,7 @@ class ExampleTracker:
         assert self.writer is not None
         if self._closed and self.writer.rank:
             wait_for_merge(self.writer.path, self.writer.meta["launch_id"], _CLOSE_S)
-        return Run(self.writer.path)
+        return Run(self.writer.shown_path)
 
     def _probe_scores(self) -> pd.DataFrame | None:
         if self.writer is None:
@@ -422,7 +441,9 @@ class ExampleTracker:
         assert self.writer is not None
         assert self._images is not None
         chosen = choose_thumbnails(self.num_examples, self.scores() if self.num_examples > EVERY else None)
-        self.writer.write_thumbnails({int(i): encode_png(self._images(int(i))) for i in chosen})
+        pngs = {int(i): encode_png(self._images(int(i))) for i in chosen}
+        with writing(self.writer):
+            self.writer.write_thumbnails(pngs)
 
     def __del__(self) -> None:
         if getattr(self, "_at_exit", None) is not None and not self._closed:  # dropped: it cannot be closed any more

@@ -208,7 +208,7 @@ def _train(setup: Setup, writer: RunWriter, on_epoch: OnEpoch | None, rank: Rank
             log.close(status)
     if rank is not None:
         wait_for_all()  # rank 0 has merged what all recorded
-    return open_run(writer.path)
+    return open_run(writer.shown_path)
 
 
 def _run(

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from probes import ProbeError, open_run
+from probes import ExampleTracker, ProbeError, open_run
 from probes.errors import ConfigError, RunNotFoundError
 from probes.runs.trajectories import block_of
 from probes.runs.writer import RunWriter
@@ -217,6 +217,36 @@ def test_a_run_reads_as_running_while_its_owner_lives_and_interrupted_afterwards
     writer._lock.release()  # as the system does when the owner dies
 
     assert open_run(tmp_path / "run").status == "interrupted"
+
+
+def test_a_run_that_one_may_only_read_reads_as_running_while_its_owner_lives(tmp_path, monkeypatch):
+    writer = RunWriter.create(tmp_path / "run", num_examples=2, measure="sweep")
+
+    def refused(*args, **options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", refused)  # as root may write anything, chmod would not do
+    assert open_run(tmp_path / "run").status == "running"
+
+    writer._lock.release()
+
+    assert open_run(tmp_path / "run").status == "interrupted"
+
+
+def test_a_trajectory_has_a_row_for_each_epoch_also_for_one_that_is_gone(tmp_path):
+    with ExampleTracker(2, run=tmp_path / "run") as tracker:
+        for epoch in (1, 2, 3):
+            tracker.update([0, 1], np.eye(2) * epoch, [0, 1])
+            tracker.end_epoch()
+    (tmp_path / "run/trajectories/epoch-00002.parquet").unlink()
+    run = open_run(tmp_path / "run")
+
+    np.testing.assert_array_equal(run.trajectory("margin"), [[1, 1], [np.nan, np.nan], [3, 3]])
+    assert run.trajectory("prediction", examples=[1]).tolist() == [[1], [-1], [1]]
+    assert (run.summary()["epochs"], run.closed_epochs) == (3, [1, 3])
+    assert run.scores()["visits"].tolist() == [2, 2]
+    with pytest.raises(ProbeError, match="holds no epoch 2; its last one is 3"):
+        run.epoch(2)
 
 
 def test_a_torn_last_line_is_ignored(run_folder):

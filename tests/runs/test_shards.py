@@ -178,7 +178,8 @@ def test_a_missing_rank_is_named_once_and_the_whole_epochs_are_kept(tmp_path, no
         run = open_run(tmp_path / "run")
 
     assert run.closed_epochs == [1, 3]
-    assert run.trajectory("prediction").tolist() == [[0, 0, 0, -1, -1, -1]] * 2
+    seen, missing = [0, 0, 0, -1, -1, -1], [-1] * 6
+    assert run.trajectory("prediction").tolist() == [seen, missing, seen]
     assert [name for name in files(tmp_path / "run") if name.startswith("traj")] == checked(tmp_path / "run")
     assert len(checked(tmp_path / "run")) == 4  # two merged, two shards of rank 0
 

@@ -144,6 +144,17 @@ def test_an_unwritable_place_is_one_line(tmp_path):
         new_run(tmp_path / "file" / "run")
 
 
+def test_a_run_that_cannot_be_taken_up_is_one_line(tmp_path, monkeypatch):
+    new_run(tmp_path / "run").finish("interrupted")
+
+    def refused(*args, **options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", refused)
+    with pytest.raises(ConfigError, match=r"cannot write to .*run: Permission denied\. Choose another folder"):
+        RunWriter.resume(tmp_path / "run")
+
+
 def test_a_failed_write_leaves_the_old_file_and_no_debris(tmp_path):
     path = tmp_path / "file.txt"
     path.write_text("old")
