@@ -11,7 +11,15 @@ from probes.audit.noise_model import fit_noise_model, joined, label_posterior, s
 from probes.audit.rounds import Rounds
 from probes.audit.settings import AuditSettings
 
-__all__ = ["dealt", "doubts", "estimate_errors", "fair_beliefs", "label_beliefs", "noise_posterior"]
+__all__ = [
+    "dealt",
+    "doubts",
+    "estimate_errors",
+    "fair_beliefs",
+    "label_beliefs",
+    "noise_posterior",
+    "surest_disagreement",
+]
 
 _TRUSTED_AGREEMENT = 0.75
 _TRUSTED_SPREAD = 0.3
@@ -19,6 +27,8 @@ _TRUSTED_PART = 0.5
 _MOST_FLAGS = 0.5
 _FEW = 100
 _HARD = 0.25
+_SUREST = 0.25
+_TRUSTED_SURE = 2 / 3
 
 
 def label_beliefs(answers: np.ndarray, told: np.ndarray, settings: AuditSettings) -> np.ndarray:
@@ -82,19 +92,21 @@ def estimate_errors(
 
     Its range reaches over the same sum of each later round alone, and two standard deviations beyond: of its mean over
     folds, of the draw itself, and of a quarter of the labels that the networks disagree with and that pass for hard.
-    (The first round's networks have learned the labels that they answer, and count too few.)
+    (The first round's networks have learned the labels that they answer, and count too few.) It reaches down to what
+    the networks disagree with where they are surest, too: the rest may be classes that overlap.
 
     Args:
         scores: float, (N,); probability that the given label is right.
         by_round: the same from the first round alone, and from what each later one answers to the unseen.
         folds: int, (N,); of the last round.
-        held_out: float, (N, K); the last round's answers.
+        held_out: float, (R, N, K); each round's answers to the unseen.
         given: int, (N,).
     """
     count = len(scores)
     errors = float((1 - scores).sum())
     rounds = [float((1 - values).sum()) for values in by_round]
-    disagreement = float((held_out.argmax(axis=1) != given).mean())
+    disagreement = float((held_out[-1].argmax(axis=1) != given).mean())
+    where_sure = surest_disagreement(held_out[0], given)
     means = np.array([(1 - scores[folds == part]).mean() for part in np.unique(folds)])
     of_folds = count * float(np.std(means, ddof=1)) / len(means) ** 0.5 if len(means) > 1 else 0.0
     of_draw = float((scores * (1 - scores)).sum()) ** 0.5
@@ -103,11 +115,30 @@ def estimate_errors(
     return {
         "errors": errors,
         "share": errors / count,
-        "low": max(0.0, min(errors, *rounds[1:]) - width),
+        "low": max(0.0, min(errors, where_sure * count, *rounds[1:]) - width),
         "high": min(float(count), max(errors, *rounds[1:]) + width),
         "by_round": rounds,
         "disagreement": disagreement,
+        "disagreement_where_sure": where_sure,
     }
+
+
+def surest_disagreement(held_out: np.ndarray, given: np.ndarray) -> float:
+    """The share of labels that would be others than networks say, were all like the quarter that these are surest of.
+
+    A quarter of each class that they name, which counts by its size. Labels that are wrong whatever the example looks
+    like are as many there as anywhere; where classes overlap, networks are unsure.
+
+    Args:
+        held_out: float, (N, K); answers to the unseen of networks that have learned given labels.
+        given: int, (N,).
+    """
+    named, sureness, expected = held_out.argmax(axis=1), held_out.max(axis=1), 0.0
+    for label in np.unique(named):
+        members = np.flatnonzero(named == label)
+        surest = members[sureness[members] >= np.quantile(sureness[members], 1 - _SUREST, method="higher")]
+        expected += len(members) * float((given[surest] != label).mean())
+    return expected / len(given)
 
 
 def doubts(
@@ -134,6 +165,12 @@ def doubts(
             f"The network disagrees with {estimate['disagreement']:.1%} of the labels, and most of that passes for "
             "examples that are hard: labels that are wrong just where examples look alike would, too. The true count "
             f"may lie anywhere up to {estimate['disagreement'] * count:,.0f}."
+        )
+    if estimate["disagreement_where_sure"] < _TRUSTED_SURE * estimate["share"] and estimate["share"] > 0.01:
+        found.append(
+            f"Where the network is surest it disagrees with {estimate['disagreement_where_sure']:.1%} of the labels, "
+            f"while {estimate['share']:.1%} of all are counted as wrong: many of those are of examples that it cannot "
+            f"tell, as where classes overlap and nobody could. As few as {estimate['low']:,.0f} may be wrong."
         )
     if estimate["share"] > 0.5:
         found.append("More than half of the labels look wrong: the right ones cannot be told from the wrong ones.")

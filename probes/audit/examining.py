@@ -169,7 +169,7 @@ def _facts(
     heard = [rounds.answers[0], *rounds.held_out[1:]]
     by_round = [noise_posterior(part, told, given, settings)[np.arange(len(given)), given] for part in heard]
     unseen = rounds.held_out[-1]
-    estimate = estimate_errors(verdicts.scores, by_round, rounds.folds[-1], unseen, given)
+    estimate = estimate_errors(verdicts.scores, by_round, rounds.folds[-1], rounds.held_out, given)
     trusted, warnings = doubts(estimate, unseen, given, flagged, dataset.classes)
     if dataset.constant:
         trusted, warnings = False, ["All inputs are equal: there is nothing to learn from.", *warnings]

@@ -11,6 +11,7 @@ from probes.audit.estimate import (
     fair_beliefs,
     label_beliefs,
     noise_posterior,
+    surest_disagreement,
 )
 from probes.audit.noise_model import joined
 from probes.audit.rounds import Rounds
@@ -69,12 +70,13 @@ CERTAIN = np.eye(4)[GIVEN]
 
 def estimated(scores, by_round=None, held_out=CERTAIN, folds=None):
     folds = np.arange(400) % 2 if folds is None else folds
-    return estimate_errors(scores, by_round or [scores, scores], folds, held_out, GIVEN)
+    return estimate_errors(scores, by_round or [scores, scores], folds, np.stack([held_out, held_out]), GIVEN)
 
 
 def test_the_range_reaches_over_the_counts_of_later_rounds_and_not_of_the_first():
     scores = np.full(400, 0.9)
-    found = estimated(scores, [np.zeros(400), np.full(400, 0.8), np.full(400, 0.95)])
+    tenth = np.where((np.arange(400) % 10 == 0)[:, None], np.roll(CERTAIN, 1, axis=1), CERTAIN)
+    found = estimated(scores, [np.zeros(400), np.full(400, 0.8), np.full(400, 0.95)], held_out=tenth)
 
     assert found["errors"] == pytest.approx(40)
     assert found["by_round"] == pytest.approx([400, 80, 20])
@@ -104,6 +106,31 @@ def test_a_count_that_nothing_speaks_against_is_trusted():
     held_out = np.where((scores < 0.5)[:, None], np.roll(CERTAIN, 1, axis=1), CERTAIN)
 
     assert doubted(scores, held_out=held_out) == (True, [])
+
+
+def test_the_disagreement_of_the_surest_quarter_of_each_class_that_is_named():
+    named, sure = np.repeat([0, 1], [8, 4]), np.array([0.9, 0.9, 0.8, 0.7, 0.7, 0.7, 0.6, 0.6, 0.6, 0.7, 0.6, 0.6])
+    held_out = np.where(np.arange(2) == named[:, None], sure[:, None], 1 - sure[:, None])
+    given = named.copy()
+    given[[1, 3, 4]] = 1  # of class 0's surest two one disagrees, of class 1's surest one none
+    assert surest_disagreement(held_out, given) == pytest.approx(8 / 12 * 1 / 2)
+
+    sure[2] = 0.9  # one as sure as the second belongs to them
+    held_out = np.where(np.arange(2) == named[:, None], sure[:, None], 1 - sure[:, None])
+    assert surest_disagreement(held_out, given) == pytest.approx(8 / 12 * 1 / 3)
+
+
+def test_labels_of_classes_that_overlap_are_not_counted_as_wrong_in_silence():
+    """Nobody's error: with the odds of a logistic model, most disagreement is where the network is unsure."""
+    random = np.random.default_rng(0)
+    right = random.uniform(0.5, 1, 400)  # P(the class that is named)
+    named = np.where(random.random(400) < right, GIVEN, (GIVEN + 1) % 4)
+    held_out = np.full((400, 4), 0.0)
+    held_out[np.arange(400), named] = right
+    trusted, warnings = doubted(np.where(named == GIVEN, 0.95, 0.3), held_out=held_out)
+
+    assert not trusted
+    assert any("classes overlap and nobody could. As few as" in sentence for sentence in warnings)
 
 
 def test_a_later_round_that_counts_otherwise_than_all_together_is_told():

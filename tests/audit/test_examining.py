@@ -109,7 +109,7 @@ def test_beliefs_order_and_fair_ones_are_dealt_out(scripted, dataset, quick):
     assert found.issues["suggested_label"].tolist() == np.where(scores < 0.5, others.argmax(axis=1), given).tolist()
     heard = [scripted.answers[0], scripted.held_out[1], scripted.held_out[2]]
     by_round = [noise_posterior(part, given, given, quick)[rows, given] for part in heard]
-    expected = estimate_errors(scores, by_round, scripted.folds[-1], scripted.held_out[-1], given)
+    expected = estimate_errors(scores, by_round, scripted.folds[-1], scripted.held_out, given)
     assert {name: found.facts["estimate"][name] for name in expected} == expected
 
 

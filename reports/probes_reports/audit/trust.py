@@ -56,6 +56,11 @@ def _rows(view: AuditView) -> list[tuple[str, str, str]]:
         ("in each round", ", ".join(f"{value:,.1f}" for value in estimate["by_round"]), "from its networks alone"),
         ("flagged", count(view.flagged), f"label right with a probability below {percent(view.cutoff, 0)}"),
         ("networks disagree", percent(estimate["disagreement"]), "with labels that they had not seen"),
+        (
+            "where they are surest",
+            percent(estimate.get("disagreement_where_sure")),
+            "in the quarter of each class that they are surest of",
+        ),
         ("networks agree", percent(estimate.get("agreement")), "with the labels that are not flagged"),
     ]
     if plant:
