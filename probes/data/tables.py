@@ -187,6 +187,9 @@ def _ids(frame: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
 def _encode(frames: list[pd.DataFrame]) -> Encoded:
     """Turn columns into numbers: numeric ones as they are, others into one column of 0 and 1 per level.
 
+    A numeric column with missing numbers in training is followed by a 1 where they are and a 0 elsewhere: so a network
+    can tell a value from the mean that they become (`probes.data.source`).
+
     Args:
         frames: of training, whose levels count, validation and test.
     """
@@ -206,16 +209,19 @@ def _encode(frames: list[pd.DataFrame]) -> Encoded:
             notes += note
             numbers = [_one_hot(column, levels) for column in columns]
         else:
-            missing = int(sum((~np.isfinite(values)).sum() for values in numbers))
+            gaps = [~np.isfinite(values) for values in numbers]
+            missing = int(sum(gap.sum() for gap in gaps))
             if missing == sum(map(len, numbers)):
                 blank.append(str(name))
             elif missing:
                 holes[str(name)] = missing
                 infinite |= any(np.isinf(values).any() for values in numbers)
+            if gaps[0].any() and not gaps[0].all():
+                numbers = [np.column_stack(pair) for pair in zip(numbers, gaps, strict=True)]
         for block, values in zip(blocks, numbers, strict=True):
             block.append(values.reshape(len(values), -1))
         width = blocks[0][-1].shape[1]
-        flags.append(np.full(width, not is_number))
+        flags.append(np.arange(width) >= is_number)
         names += [str(name)] * width
     if len(blank) == frames[0].shape[1]:
         raise ConfigError(

@@ -55,8 +55,9 @@ def test_missing_numbers_become_the_mean_and_missing_text_a_level(saved):
 
     data = load_dataset(saved(frame(weight=weight, colour=colour)))
 
-    assert data.train.inputs.shape[1] == 4
+    assert data.train.inputs.shape[1] == 5
     assert (data.train.inputs[data.ids < 3, 1] == 0).all()
+    assert np.array_equal(data.train.inputs[:, 2], data.ids < 3)  # a mean is told from a value
     assert data.notes == ["missing numbers became the mean of their column: weight (3)."]
 
 
