@@ -11,8 +11,10 @@ def noise_probability(mean_loss: np.ndarray) -> np.ndarray:
     """Posterior of the higher-mean component of two Gaussians fitted to the mean losses.
 
     Made nondecreasing in the mean loss, since the wider component also wins far below the lower
-    mean. No true labels, no validation data. A mixture always finds two groups, even where there
-    is no noise.
+    mean: no posterior is below that of a lower loss. Where the higher mean's component wins even at
+    the lowest loss, so that one easy example would make all others noisy, what lies below the smallest
+    posterior takes that one instead. No true labels, no validation data. A mixture always finds two
+    groups, even where there is no noise.
 
     Args:
         mean_loss: float, (N,); nats, NaN where unknown.
@@ -35,6 +37,9 @@ def noise_probability(mean_loss: np.ndarray) -> np.ndarray:
     mixture = GaussianMixture(n_components=2, random_state=0).fit(column)
     posterior = mixture.predict_proba(column)[:, np.argmax(mixture.means_[:, 0])]
     order = np.argsort(column[:, 0], kind="stable")
-    rising = np.maximum.accumulate(posterior[order])
-    probability[known[order]] = rising
+    rising = posterior[order]
+    if rising[0] > 0.5:
+        lowest = int(np.argmin(rising[column[order, 0] <= mixture.means_.max()]))
+        rising[:lowest] = rising[lowest]
+    probability[known[order]] = np.maximum.accumulate(rising)
     return probability

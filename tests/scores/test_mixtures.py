@@ -30,6 +30,17 @@ def test_never_falls_as_the_loss_rises(seed):
     assert ((rising >= 0) & (rising <= 1)).all()
 
 
+def test_one_easy_example_does_not_make_all_others_noisy():
+    rng = np.random.default_rng(1)
+    clean, noisy = np.clip(rng.normal(0.5, 0.02, 700), 0.44, 0.56), np.clip(rng.normal(2, 0.5, 300), 0.8, 4)
+    clean[0] = 0.2  # far below the others: the wider component wins there
+
+    probability = noise_probability(np.concatenate([clean, noisy]))
+
+    assert probability[:700].max() < 0.1
+    assert probability[700:].min() > 0.99
+
+
 def test_missing_stays_missing_and_changes_nothing():
     losses = np.array([0.1, 0.2, 3.0, 0.15, 2.9])
 
