@@ -36,14 +36,14 @@ def claim(folder: Path, if_exists: str) -> FileLock:
         raise RunExistsError(f"{folder} is a file. Choose another folder for the run.")
     try:
         held = folder.is_dir() and any(name != layout.LOCK for name in os.listdir(folder))
-        if held and if_exists == "error":
+        if held and if_exists == "error" and _is_run(folder):
             raise RunExistsError(
-                f"{folder} already holds {'a run' if (folder / layout.RUN_JSON).exists() else 'files'}. "
-                "Choose another folder, or say if_exists='overwrite' to replace the run or 'resume' to go on with it."
+                f"{folder} already holds a run. Choose another folder, or say if_exists='overwrite' to replace the run "
+                "or 'resume' to go on with it."
             )
         if held and not _is_run(folder):
             raise RunExistsError(
-                f"{folder} holds files that are not a run, so it is left alone. Choose another folder."
+                f"{folder} already holds files that are not a run, so it is left alone. Choose another folder."
             )
         folder.mkdir(parents=True, exist_ok=True)
         lock = locked(folder)

@@ -290,8 +290,10 @@ def _read_meta(path: Path) -> dict[str, Any]:
         raise RunNotFoundError(f"{path} {what}. `probe list runs` shows the runs there are.")
     try:
         meta = json.loads(file.read_text(encoding="utf-8"))
-        version = meta["format_version"]
-    except (ValueError, KeyError, TypeError) as error:
+        version = int(meta["format_version"])
+    except KeyError as error:
+        raise RunNotFoundError(f"{file} is not the run.json of a run: it has no {error}.") from error
+    except (ValueError, TypeError) as error:
         raise RunNotFoundError(f"{file} is not the run.json of a run, or is damaged.") from error
     if version > layout.FORMAT_VERSION:
         raise RunNotFoundError(

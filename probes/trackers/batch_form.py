@@ -122,10 +122,10 @@ def ahead_error() -> ValueError:
     )
 
 
-def label_error(example: int, now: int, was: int) -> ValueError:
-    """Of an example whose given label changed."""
+def label_error(example: int | str, now: int, was: int) -> ValueError:
+    """Of an example, by its position or id, whose given label changed."""
     return ValueError(
-        f"targets gave example {example} label {now}, but earlier {was}. An example keeps one given label; "
+        f"targets gave example {example!r} label {now}, but earlier {was}. An example keeps one given label; "
         "check that index holds dataset positions."
     )
 

@@ -146,7 +146,9 @@ def check_index(index: Any, positions: Mapping[Any, int] | None) -> np.ndarray:
         try:
             return np.fromiter((positions[name] for name in names), np.int64, len(names))
         except KeyError as error:
-            raise IndexError(f"id {error.args[0]!r} is not among the ids given to ExampleTracker.") from None
+            raise IndexError(
+                f"index holds {error.args[0]!r}, which is not among the ids given to ExampleTracker."
+            ) from None
     found = to_array(index, "index")
     if found.ndim == 0:
         found = found.reshape(1)

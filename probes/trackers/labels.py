@@ -49,7 +49,7 @@ class Labels:
             example, now = int(index[wrong][0]), int(targets[wrong][0])
             was = int(self.given[example])
             self.given[index] = before
-            raise label_error(example, now, was)
+            raise label_error(example if self._ids is None else self._ids[example], now, was)
 
     def resume(self, run: Run) -> None:
         """Take over what a saved run knows; what was told now must agree with it.

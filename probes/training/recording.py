@@ -109,8 +109,8 @@ class Recorder:
 
     @property
     def folder(self) -> Path:
-        """The run folder."""
-        return self._writer.path
+        """The run folder, as it was named."""
+        return self._writer.shown_path
 
     @property
     def nonfinite_visits(self) -> int:

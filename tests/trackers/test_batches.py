@@ -117,7 +117,7 @@ def test_ids_stand_for_positions():
     positions = {"a": 0, "b": 1, 7: 2}
 
     assert check(["b", "a"], positions=positions).index.tolist() == [1, 0]
-    with pytest.raises(IndexError, match="id 'c' is not among"):
+    with pytest.raises(IndexError, match="index holds 'c', which is not among"):
         check(["c", "a"], positions=positions)
 
 

@@ -82,7 +82,7 @@ def test_the_callers_arrays_may_change_afterwards():
 def test_ids_are_looked_up_on_the_host():
     assert check(["b", "a"], positions={"a": 0, "b": 1}).index.tolist() == [1, 0]
     assert check(torch.tensor([20, 10]), positions={10: 0, 20: 1}).index.tolist() == [1, 0]
-    with pytest.raises(IndexError, match="id 'c' is not among"):
+    with pytest.raises(IndexError, match="index holds 'c', which is not among"):
         check(["c", "a"], positions={"a": 0, "b": 1})
 
 
