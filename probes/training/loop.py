@@ -259,7 +259,7 @@ def _run(
                     **accuracies,
                     elapsed_s=now - started,
                     eta_s=(now - first_recorded) / done * (config.epochs - epoch) if done else None,
-                    folder=recorder.folder,
+                    folder=recorder.shown_folder,
                 )
             )
         if recorder.stopped:

@@ -109,6 +109,11 @@ class Recorder:
 
     @property
     def folder(self) -> Path:
+        """The run folder, absolute."""
+        return self._writer.path
+
+    @property
+    def shown_folder(self) -> Path:
         """The run folder, as it was named."""
         return self._writer.shown_path
 
