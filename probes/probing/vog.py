@@ -128,7 +128,7 @@ class VoG:
             name: class_normalised(
                 self._variance(chosen, len(last)),
                 last["given_label"].to_numpy(),
-                np.mean([sizes[epoch] for epoch in chosen], axis=0, dtype=np.float64),
+                np.stack([sizes[epoch] for epoch in chosen]).mean(axis=0, dtype=np.float64),
             )
             if len(chosen) >= 2
             else np.full(len(last), np.nan)
