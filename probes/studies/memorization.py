@@ -106,7 +106,7 @@ def _claims(found: Sequence[Measured], control: Sequence[Measured]) -> list[Clai
     return [
         claim(
             "noisy-memorized-more",
-            "Examples with a wrong label are memorized more than those with the right one, by more than 0.3 on average.",
+            "Examples with a wrong label are memorized more than those with the right one, by over 0.3 on average.",
             "mean memorization of noisy examples less that of clean ones",
             above(0.3),
             [one.gap for one in found],
