@@ -11,6 +11,7 @@ import click
 import probes
 from probes.errors import unknown_name
 from probes_cli.exits import exit_code_of, terminable
+from probes_cli.options import name_variables
 from probes_cli.output import short_warnings
 
 __all__ = ["COMMANDS", "LazyGroup", "main"]
@@ -27,7 +28,7 @@ COMMANDS = {
     "list": "probes_cli.list",
 }
 
-SETTINGS = {"auto_envvar_prefix": "PROBE", "show_default": True, "max_content_width": 100}
+SETTINGS = {"show_default": True, "max_content_width": 100}
 EPILOG = """\b
 Start here:
   probe train --noise 0.4       train on digits, four labels in ten redrawn
@@ -51,6 +52,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(COMMANDS[cmd_name]).command
+        name_variables(command, f"PROBE_{cmd_name}")
         return command
 
     def resolve_command(
@@ -87,7 +89,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, invoke_without_command=True, epilog=EPILOG, context_settings=SETTINGS)
-@click.version_option(probes.__version__, prog_name="probe", message="%(prog)s %(version)s", allow_from_autoenv=False)
+@click.version_option(probes.__version__, prog_name="probe", message="%(prog)s %(version)s")
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """See, example by example, how a network learns the pattern first and memorizes the noise later."""

@@ -11,7 +11,17 @@ import click
 
 from probes.errors import ConfigError
 
-__all__ = ["EPOCH_LIST", "SEEDS", "WINDOW", "OutFile", "SectionedCommand", "json_option", "option", "run_argument"]
+__all__ = [
+    "EPOCH_LIST",
+    "SEEDS",
+    "WINDOW",
+    "OutFile",
+    "SectionedCommand",
+    "json_option",
+    "name_variables",
+    "option",
+    "run_argument",
+]
 
 NAMES_WIDTH = 28  # of the column of option names in --help
 F = TypeVar("F", bound=Callable[..., Any])
@@ -42,6 +52,25 @@ class SectionedCommand(click.Command):
 def option(section: str, *names: str, **settings: Any) -> Callable[[F], F]:
     """`click.option`, in a section of --help."""
     return click.option(*names, cls=SectionedOption, section=section, **settings)
+
+
+def name_variables(command: click.Command, prefix: str) -> None:
+    """Let every option of a command, and of the commands within it, come from the environment.
+
+    The variable is named as the option is typed, `PROBE_TRAIN_BATCH_SIZE`; click alone would take the name of the
+    Python parameter.
+
+    Args:
+        command: its options are changed in place.
+        prefix: what the names of its variables begin with.
+    """
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            long = next(name for name in parameter.opts if name.startswith("--"))
+            parameter.envvar = f"{prefix}_{long.removeprefix('--')}".replace("-", "_").upper()
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            name_variables(inner, f"{prefix}_{name}")
 
 
 class EpochList(click.ParamType):

@@ -87,7 +87,9 @@ def full_precision(values: torch.Tensor) -> torch.Tensor:
     return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
 
 
-def gradient(model: torch.nn.Module, inputs: torch.Tensor, targets: torch.Tensor, of: OfLogits) -> torch.Tensor:
+def gradient(
+    model: Callable[[torch.Tensor], Any], inputs: torch.Tensor, targets: torch.Tensor, of: OfLogits
+) -> torch.Tensor:
     """Return the gradient by each input of a value of its own logits.
 
     Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VoG", "class_normalised", "variance_of_gradients"]
 
+_ROUNDING = float(np.finfo(np.float32).eps)  # of the gradients, which are kept in float32
 _BLOCK_BYTES = 2**24  # of gradients, over all epochs, read at once
 
 
@@ -39,20 +41,29 @@ def variance_of_gradients(gradients: np.ndarray) -> np.ndarray:
     return gradients.astype(np.float64).std(axis=0).mean(axis=-1)
 
 
-def class_normalised(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
+def class_normalised(values: np.ndarray, classes: np.ndarray, sizes: np.ndarray | None = None) -> np.ndarray:
     """Each value less the mean of its class, over the population sd of its class; 0 where a class does not vary.
+
+    A class does not vary where its sd is at most float32's rounding, 1.2e-7, of what its values come from: of the mean
+    of its `sizes`, or of its |values| where those are larger. So a linear model, whose gradients are the same for every
+    example, gets 0 throughout, and not its rounding errors blown up to 1.
 
     Args:
         values: float, (n,).
         classes: int, (n,).
+        sizes: float, (n,); mean |gradient| that each value was computed from; None for the values alone.
 
     Returns:
         float64, (n,).
     """
     result = np.zeros(len(values))
     for name in np.unique(classes):
-        of_class = values[classes == name]
-        result[classes == name] = (of_class - of_class.mean()) / (of_class.std() or 1.0)
+        members = classes == name
+        of_class = values[members]
+        size = max(np.abs(of_class).mean(), 0 if sizes is None else sizes[members].mean())
+        spread = of_class.std()
+        if not spread <= _ROUNDING * size:  # NaN goes on
+            result[members] = (of_class - of_class.mean()) / spread
     return result
 
 
@@ -64,6 +75,10 @@ class VoG:
 
     - `vog`: over all of them;
     - `vog_early`, `vog_late`: over the first and the last half, from four epochs on.
+
+    Within a class whose examples differ by no more than the rounding of float32 (see `class_normalised`) they are 0, as
+    for every example of a linear model. A single logit z is differentiated for both classes, as (-z, z): of the (0, z)
+    that it stands for, the first has no gradient.
 
     The gradients are kept as `gradients-00005.npy`, float32 (N, D), beside the frames: 4 N D bytes an epoch. Without a
     folder they stay in the probe.
@@ -82,7 +97,7 @@ class VoG:
         """One row per example: `epoch`, `split`, `example`, `given_label`, `gradient` (mean of |dz_given / dx|)."""
 
         def flat(inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-            return gradient(model, inputs, targets, _given_logit).flatten(1).float()
+            return gradient(_two_sided(model), inputs, targets, _given_logit).flatten(1).float()
 
         gradients = for_each(model, examples, flat)
         self._folder = context.folder
@@ -108,8 +123,13 @@ class VoG:
         half = len(epochs) // 2
         parts = {"vog": epochs, "vog_early": epochs[:half], "vog_late": epochs[len(epochs) - half :]}
         index = pd.Index(last["example"], name="example")
+        sizes = {int(frame["epoch"].iloc[0]): frame["gradient"].to_numpy() for frame in frames if len(frame)}
         columns = {
-            name: class_normalised(self._variance(chosen, len(last)), last["given_label"].to_numpy())
+            name: class_normalised(
+                self._variance(chosen, len(last)),
+                last["given_label"].to_numpy(),
+                np.stack([sizes[epoch] for epoch in chosen]).mean(axis=0, dtype=np.float64),
+            )
             if len(chosen) >= 2
             else np.full(len(last), np.nan)
             for name, chosen in parts.items()
@@ -141,6 +161,18 @@ class VoG:
 
 def _file(folder: Path, epoch: int) -> Path:
     return folder / f"gradients-{epoch_name(epoch).removeprefix('epoch-')}.npy"
+
+
+def _two_sided(model: torch.nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The model, a single logit z of its as (-z, z)."""
+
+    def logits(inputs: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = model(inputs)
+        if isinstance(found, torch.Tensor) and (found.ndim == 1 or found.shape[1:] == (1,)):
+            return torch.stack([-found.reshape(-1), found.reshape(-1)], dim=1)
+        return found
+
+    return logits
 
 
 def _given_logit(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

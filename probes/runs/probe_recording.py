@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["ProbeContext", "finished_scores", "read_probe_scores", "record_probe"]
 
 
+OF_WHAT = ("example", "layer", "group")  # one of them says what a row's values belong to
+
+
 @dataclass(frozen=True)
 class ProbeContext:
     """When and where a probe measures.
@@ -46,11 +49,17 @@ def record_probe(
     learning_rate: float | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Measure now, write the frame and, where the probe has `finish`, its scores over all epochs so far."""
+    """Measure now, write the frame and, where the probe has `finish`, its scores over all epochs so far.
+
+    Raises:
+        TypeError: `probe` is no probe, or measures something else than a DataFrame.
+        ValueError: a column is missing that every frame has; nothing is written then.
+    """
     _check_probe(probe)
     folder = None if writer is None else writer.path / layout.PROBES / probe.name
     context = ProbeContext(epoch, step, learning_rate, seed, folder)
     frame = probe.measure(model, examples, context)
+    _check_frame(probe.name, frame)
     if writer is not None:
         metadata = probe.metadata() if hasattr(probe, "metadata") else None
         writer.write_probe(probe.name, epoch, frame, metadata)
@@ -67,6 +76,23 @@ def _check_probe(probe: Any) -> None:
         raise TypeError(
             f"probe must be an object with `name` and `measure`, such as probes.probing.VoG(), got {probe!r}."
         )
+
+
+def _check_frame(name: str, frame: Any) -> None:
+    """Raise unless it is a DataFrame with the columns that say of what its values are."""
+    import pandas as pd
+
+    if not isinstance(frame, pd.DataFrame):
+        raise TypeError(
+            f"probe {name!r} must return a pandas.DataFrame from measure, with columns epoch, split, then example or "
+            f"layer, then values; got {type(frame).__name__}."
+        )
+    missing = [column for column in ("epoch", "split") if column not in frame]
+    if not any(column in frame for column in OF_WHAT):
+        missing.append(" or ".join(OF_WHAT[:2]))
+    if missing:
+        held = ", ".join(map(str, frame.columns)) or "none"
+        raise ValueError(f"probe {name!r} must measure a frame with a column {' and '.join(missing)}; it has {held}.")
 
 
 def read_probe_scores(run_folder: Path) -> pd.DataFrame | None:

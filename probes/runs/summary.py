@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from probes.runs.run import Run
 
-__all__ = ["summarize"]
+__all__ = ["cutoff_at", "summarize"]
 
 LEARNED, HALF = 0.9, 0.5
 
@@ -51,7 +51,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "peak_test_epoch": peak,
         "final_test_accuracy": test.get(last),
         "estimated_noise_rate": rate,
-        "suggested_cutoff": _cutoff(scores["mean_loss"], rate),
+        "suggested_cutoff": cutoff_at(scores["mean_loss"], rate),
         "detection": _detection(scores, noisy, known, last),
     }
 
@@ -109,7 +109,7 @@ def _estimated_noise_rate(run: Run, peak: int | None, scores: dict[str, np.ndarr
     return float(probability[known].mean()) if known.any() else None
 
 
-def _cutoff(mean_loss: np.ndarray, rate: float | None) -> float | None:
+def cutoff_at(mean_loss: np.ndarray, rate: float | None) -> float | None:
     """The mean loss above which the share `rate` of the examples lies (ties aside)."""
     ordered = np.sort(mean_loss[~np.isnan(mean_loss)])[::-1]
     if rate is None or len(ordered) == 0:

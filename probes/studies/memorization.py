@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from probes.studies.chart import Chart, cell
-from probes.studies.claim import Claim, Rule, at_least, at_most
+from probes.studies.claim import Claim, Rule, above, at_least, at_most
 from probes.studies.measured_memorization import INFLUENTIAL, MEMORIZED, Measured
 from probes.studies.memorization_charts import memorization_charts
 from probes.studies.noisy_data import noisy_data
@@ -106,9 +106,9 @@ def _claims(found: Sequence[Measured], control: Sequence[Measured]) -> list[Clai
     return [
         claim(
             "noisy-memorized-more",
-            "Examples with a wrong label are memorized more than those with the right one, by 0.5 or more on average.",
+            "Examples with a wrong label are memorized more than those with the right one, by over 0.3 on average.",
             "mean memorization of noisy examples less that of clean ones",
-            at_least(0.5),
+            above(0.3),
             [one.gap for one in found],
             f"Noisy {cell([float(values.mean()) for values in noisy])}, "
             f"clean {cell([float(values.mean()) for values in clean])}, "

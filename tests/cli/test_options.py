@@ -39,6 +39,7 @@ def test_a_list_of_epochs_is_numbers_with_commas(refused, epochs):
 def test_a_file_to_write_is_checked_before_any_work(refused, tmp_path):
     (tmp_path / "file").write_text("")
 
-    assert refused("scores", "nowhere", "--out", "x.txt") == "out must end in .csv or .parquet or .json, got 'x.txt'."
+    endings = ".csv or .parquet or .json or .jsonl"
+    assert refused("scores", "nowhere", "--out", "x.txt") == f"out must end in {endings}, got 'x.txt'."
     assert "got the folder" in refused("scores", "nowhere", "--out", tmp_path)
     assert "is not a folder" in refused("scores", "nowhere", "--out", tmp_path / "file/x.csv")

@@ -195,3 +195,65 @@ def test_the_suspicious_end_of_a_probes_score_comes_first(probe, tmp_path, monke
 
     assert printed(answer, "example") == order  # what was not measured comes last either way
     assert answer.stderr == f"3 of 3 examples, {direction}est vog first.\n"
+
+
+def test_a_format_writes_and_prints_the_columns_of_another_tool(probe, small_run, tmp_path):
+    columns = ["is_label_issue", "label_score", "given_label", "predicted_label"]
+    answer = probe("scores", "--format", "cleanlab", "--top", "3", "--out", tmp_path / "issues.csv")
+
+    written = pd.read_csv(tmp_path / "issues.csv")
+    assert list(written.columns) == columns
+    assert len(written) == 1400
+    assert written["is_label_issue"].dtype == bool
+    assert answer.stdout.splitlines()[0].split() == ["example", *columns]
+    assert printed(answer, "example") == ["0", "1", "2"]
+    assert answer.stderr.splitlines() == [
+        f"Wrote 1,400 examples to {tmp_path / 'issues.csv'}",
+        "3 of 1,400 examples, as cleanlab's label issues.",
+    ]
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "json", "jsonl"])
+def test_what_is_written_keeps_the_order_of_the_other_tool(probe, small_run, tmp_path, ending):
+    path = tmp_path / f"aum_values.{ending}"
+    probe("scores", "--format", "aum", "--sort", "sample_id", "--out", path)
+
+    lines = {"lines": True} if ending == "jsonl" else {}
+    written = {"csv": pd.read_csv, "parquet": pd.read_parquet}.get(ending, pd.read_json)(path, **lines)
+    scores = open_run(small_run).scores()
+    assert list(written.columns) == ["sample_id", "aum"]
+    assert written["aum"].tolist() == pytest.approx(sorted(scores["aum"], reverse=True))
+    assert sorted(written["sample_id"]) == sorted(scores["id"].astype(int))
+
+
+@pytest.mark.parametrize(
+    ("tool", "column", "high"),
+    [("cleanlab", "label_score", False), ("cartography", "forgetfulness", True), ("aum", "aum", False)],
+)
+def test_the_suspicious_end_of_another_tools_column_comes_first(probe, small_run, tool, column, high):
+    answer = probe("scores", "--format", tool, "--sort", column, "--top", "1400", "--json")
+
+    values = [row[column] for row in records(answer)]
+    assert len(set(values)) > 1
+    assert values == sorted(values, reverse=high)
+
+
+def test_a_window_is_passed_on_to_a_format(probe, small_run):
+    rows = records(probe("scores", "--format", "cartography", "--epochs", "2-3", "--top", "1400", "--json"))
+
+    correct = open_run(small_run).trajectory("correct")[1:3]
+    assert [row["correctness"] for row in rows] == (correct == 1).sum(axis=0).tolist()
+
+
+def test_a_column_that_a_format_has_not_and_an_unknown_format_are_refused(refused, small_run):
+    words = "unknown column of --format aum 'mean_loss'. Choose from: aum, example, sample_id."
+    assert refused("scores", "--format", "aum", "--sort", "mean_loss") == words
+    assert "'csv' is not one of 'cleanlab', 'cartography', 'aum'" in refused("scores", "--format", "csv")
+
+
+def test_the_formats_offered_are_those_there_are():
+    from probes.runs.formats import FORMATS
+    from probes_cli.scores import command
+
+    option = next(parameter for parameter in command.params if "--format" in parameter.opts)
+    assert list(option.type.choices) == list(FORMATS)

@@ -7,6 +7,7 @@ import pytest
 
 from probes.data import load_dataset
 from probes.studies import Scale, get_study
+from probes.studies.claim import above
 from probes.studies.measured_memorization import Measured
 from probes.studies.memorization import STUDY
 from probes.studies.noisy_data import noisy_data
@@ -58,6 +59,7 @@ def test_a_learner_that_looks_up_memorizes_the_noisy_examples_alone(scale):
     found = claims(STUDY.find(MadeUp(), scale))
 
     assert found["noisy-memorized-more"].values == (1.0, 1.0, 1.0)
+    assert found["noisy-memorized-more"].rule == above(0.3)
     assert found["wrong-labels-memorized"].values == (1.0, 1.0, 1.0)
     assert found["models-interpolate"].values == (1.0, 1.0, 1.0)
     assert found["noisy-memorized-more"].seen.endswith("is 0.000 / 0.000 / 0.000 on average, by seed.")
