@@ -112,3 +112,24 @@ def test_visits_that_are_not_finite_are_counted_over_a_kill(tmp_path):
     with ExampleTracker(2, run=tmp_path / "run", if_exists="resume") as second:
         second.update([0, 1], np.array([[np.nan, 0], [1, 0]]), [0, 0])
     assert open_run(tmp_path / "run").summary()["nonfinite_visits"] == 2
+
+
+def test_a_page_without_its_pictures_is_no_complete_run(tmp_path, disk):
+    tracker = ExampleTracker(2, run=tmp_path / "run", images=lambda index: np.zeros((4, 4)))
+    record(tracker, 1)
+    disk.full = True
+    with pytest.raises(ProbeError, match="No space left on device"):
+        tracker.close()
+
+    assert open_run(tmp_path / "run").status == "failed"
+
+
+def test_an_epoch_saved_open_is_closed_without_another_update(tmp_path):
+    with ExampleTracker(2, run=tmp_path / "run") as first:
+        record(first, 1)
+        first.update([0, 1], np.eye(2) * 2, [0, 1])
+        state = first.state_dict()
+    with ExampleTracker(2, run=tmp_path / "run", if_exists="resume") as second:
+        second.load_state_dict(state)
+        second.end_epoch()
+        assert second.trajectory("margin")[:, 0].tolist() == [1, 2]
