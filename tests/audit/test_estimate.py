@@ -120,6 +120,15 @@ def test_the_disagreement_of_the_surest_quarter_of_each_class_that_is_named():
     assert surest_disagreement(held_out, given) == pytest.approx(8 / 12 * 1 / 3)
 
 
+def test_the_surest_are_the_first_rounds_and_the_range_reaches_down_to_what_they_disagree_with():
+    tenth = np.where((np.arange(400) % 10 == 0)[:, None], np.roll(CERTAIN, 1, axis=1), CERTAIN)
+    scores = np.where(np.arange(400) % 2, 1.0, 0.0)  # 200 errors, sure of each
+    found = estimate_errors(scores, [scores, scores], np.arange(400) // 2 % 2, np.stack([tenth, CERTAIN]), GIVEN)
+
+    assert (found["disagreement_where_sure"], found["disagreement"]) == (0.1, 0)
+    assert (found["low"], found["high"]) == (40, 200)
+
+
 def test_labels_of_classes_that_overlap_are_not_counted_as_wrong_in_silence():
     """Nobody's error: with the odds of a logistic model, most disagreement is where the network is unsure."""
     random = np.random.default_rng(0)
