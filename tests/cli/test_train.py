@@ -150,13 +150,13 @@ def test_a_folder_that_cannot_be_made_is_refused(refused):
 
 
 @pytest.mark.parametrize(
-    ("epoch", "message"),
+    ("epoch", "kept"),
     [
-        (0, "No space left on device."),
-        (2, "cannot write one: No space left on device. Everything up to epoch 1 is kept."),
+        (0, "No epoch was recorded"),
+        (2, "Everything up to epoch 1 is kept"),
     ],
 )
-def test_a_disk_that_fills_up_is_one_line_and_code_1(refused, monkeypatch, epoch, message):
+def test_a_disk_that_fills_up_is_one_line_and_code_1(refused, probe, monkeypatch, epoch, kept):
     append = RunWriter.append_metrics
 
     def full(writer, rows):
@@ -164,10 +164,37 @@ def test_a_disk_that_fills_up_is_one_line_and_code_1(refused, monkeypatch, epoch
             raise OSError(28, "No space left on device")
         append(writer, rows)
 
-    monkeypatch.setattr(RunWriter, "append_metrics", full)
+    with monkeypatch.context() as patched:
+        patched.setattr(RunWriter, "append_metrics", full)
+        message = refused("train", *QUICK, "--quiet", "--out", "one", code=1)
 
-    assert refused("train", *QUICK, "--quiet", "--out", "one", code=1) == message
+    again = "go on with more room: probe train --resume one"
+    assert message == f"cannot write one: No space left on device. {kept}; {again}"
     assert open_run("one").status == "failed"
+    assert probe("train", "--resume", "one", "--quiet").exit_code == 0
+    assert (open_run("one").status, open_run("one").num_epochs) == ("complete", 2)
+
+
+def test_a_disk_without_room_for_the_run_folder_says_what_could_not_be_written(refused, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(RunWriter, "create", full)
+
+    assert refused("train", *QUICK, "--quiet", "--out", "one", code=1) == (
+        "cannot write the run folder: No space left on device. Nothing was trained; make room and start again."
+    )
+
+
+def test_the_run_is_introduced_before_the_first_pass_over_the_data(probe, monkeypatch):
+    def stop(*args, **kwargs):
+        raise OSError("stopped here")
+
+    monkeypatch.setattr("probes.training.recording.held_out_metrics", stop)
+
+    lines = probe("train", *QUICK, "--out", "one").stderr.splitlines()
+    assert lines[0].startswith("Training MLP 64-16-16-10")
+    assert lines[-1] == "Error: stopped here."
 
 
 def test_a_dry_run_says_what_would_happen_and_writes_nothing(probe, tmp_path):
@@ -323,6 +350,43 @@ def test_resuming_to_fewer_epochs_than_are_recorded_trains_nothing(probe):
 
     assert answer.exit_code == 0
     assert answer.stderr.startswith("runs/done is complete, with 2 epochs recorded: there is nothing to train.")
+
+
+def test_early_stopping_is_told_where_it_ends_a_run_and_where_that_is_resumed(probe):
+    words = ("--noise", "0.3", "--width", "16", "--probe", "none", "--early-stopping", "1", "--epochs", "60")
+    lines = probe("train", *words, "--out", "one").stderr.splitlines()
+    run = open_run("one")
+    last, accuracies = run.num_epochs, run.epochs.query("group == 'validation' and epoch > 0")["accuracy"].to_numpy()
+    best = int(accuracies.argmax()) + 1
+    assert (last < 60, last - best) == (True, 1)
+
+    said = lines.index(f"Stopped early: validation accuracy has not risen for 1 epoch (best at epoch {best}).")
+    assert lines[said - 1].startswith(f"epoch {last:2d} of 60: ")
+    assert f"{last} of 60: stopped early" in probe("summary", "one").stdout
+    for more in ((), ("--epochs", "80")):
+        first = probe("train", "--resume", "one", *more).stderr.splitlines()[0]
+        assert first == (
+            f"one is complete: early stopping ended it after epoch {last}, as validation accuracy has not risen for "
+            f"1 epoch (best at epoch {best}). There is nothing to train; --early-stopping N with an N above 1 trains "
+            "on, up to --epochs."
+        )
+    assert open_run("one").num_epochs == last
+
+    probe("train", "--resume", "one", "--early-stopping", "60", "--epochs", last + 1)
+    assert open_run("one").num_epochs == last + 1
+
+
+@pytest.mark.parametrize(("schedule", "warned"), [("cosine", True), ("exponential", False)])
+def test_going_on_under_a_schedule_of_another_length_is_warned_of(probe, schedule, warned):
+    probe("train", *QUICK, "--schedule", schedule, "--out", "one", "--quiet")
+
+    first = probe("train", "--resume", "one", "--epochs", "3").stderr.splitlines()[0]
+
+    warning = (
+        "Warning: the first 2 epochs had the learning rates of the cosine schedule over 2; the others get those over"
+    )
+    assert first.startswith(warning) == warned
+    assert ("Warning" in first) == warned
 
 
 @pytest.mark.parametrize("place", ["summary", "_refuse_empty"])
