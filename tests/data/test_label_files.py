@@ -296,7 +296,7 @@ def test_a_subset_keeps_the_make_up_and_the_names(data, size):
 
 @pytest.mark.parametrize("size", [0, 49])
 def test_a_subset_of_no_possible_size_is_refused(data, size):
-    with pytest.raises(ConfigError, match=rf"subset must lie in \[1, 48\], got {size}"):
+    with pytest.raises(ConfigError, match=f"subset must be between 1 and 48, got {size}"):
         subset(data, size, 0)
 
 
