@@ -12,6 +12,7 @@ import click
 from probes.data.words import counted
 from probes.errors import ProbeError
 from probes_cli.exits import interrupt_code
+from probes_cli.introduction import all_left_out
 from probes_cli.options import SectionedCommand, option
 from probes_cli.output import columns, decimal, duration, echo_json, percent, say, visible
 from probes_cli.runs import refuse_existing_audit
@@ -115,6 +116,8 @@ class _Follower:
         say(f"Auditing {visible(dataset.name)}: {classes}, with networks of the kind {model}.")
         for note in dataset.notes:
             say(f"Note: {visible(note)}")
+        for note in all_left_out(dataset.left_out, "audit.json"):
+            say(note)
 
     def __call__(self, progress: AuditProgress) -> None:
         last = progress.epoch == progress.epochs

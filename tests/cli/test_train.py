@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from probes import open_run
 from probes.runs.writer import RunWriter
@@ -454,3 +455,25 @@ def test_notes_of_the_data_are_said(probe, tmp_path):
 
     assert answer.exit_code == 0, answer.stderr
     assert "Note: " in answer.stderr
+
+
+def test_everything_that_is_left_out_of_a_folder_is_listed_in_the_run(probe, tmp_path):
+    for name in ("a", "b", *(f"empty{i}" for i in range(6))):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+    for i in range(20):
+        Image.new("L", (4, 4), 10 * i).save(tmp_path / f"photos/{'ab'[i % 2]}/{i:02}.png")
+    for i in range(8):
+        (tmp_path / f"photos/a/broken{i}.png").write_bytes(b"")
+
+    stderr = probe("train", *QUICK, "--dataset", "folder:photos", "--out", "one").stderr
+
+    assert "a/broken4.png (not an image) and 3 more." in stderr
+    assert "broken5" not in stderr
+    assert "Note: run.json names all of them under dataset.left_out.images and dataset.left_out.classes." in stderr
+    assert json.loads(Path("one/run.json").read_text())["dataset"]["left_out"] == {
+        "images": [f"a/broken{i}.png (not an image)" for i in range(8)],
+        "classes": [f"empty{i}" for i in range(6)],
+    }
+    report = probe("audit", "photos", "--out", "two").stderr
+    assert "audit.json names all of them" in report
+    assert len(json.loads(Path("two/audit.json").read_text())["dataset"]["left_out"]["images"]) == 8
