@@ -94,12 +94,10 @@ def _page(found: Audit) -> Path:
 
     try:
         return build(found.path)
-    except OSError as error:
+    except ProbeError as error:
         folder = shlex.quote(str(found.path))
-        raise ProbeError(
-            f"cannot write the page of {found.path}: {error.strerror or error}. The audit itself is complete "
-            f"(issues.csv); probe report {folder} draws the page later."
-        ) from error
+        later = f"The audit itself is complete (issues.csv); probe report {folder} draws the page later."
+        raise ProbeError(f"{error} {later}") from error
 
 
 class _Follower:

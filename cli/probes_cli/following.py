@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from probes.errors import ProbeError
+from probes.runs.layout import RUN_JSON
 from probes_cli.exits import interrupt_code, speechless_rank
 from probes_cli.introduction import going_on, introduction
 from probes_cli.output import say
@@ -30,13 +32,15 @@ class Follower:
 
     Attributes:
         display: where to.
-        folder: of the run; None before it exists.
+        out: the run folder that was asked for, if any.
+        folder: of the run; None before training begins.
         last: what is known after the last epoch; None before there is one.
         resumed: the run that is gone on with, if any.
         recorded: epochs that it had.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, out: Path | None = None) -> None:
+        self.out = out
         self.display: Display = NoDisplay()
         self.folder: Path | None = None
         self.last: EpochProgress | None = None
@@ -76,28 +80,34 @@ class Follower:
         return f"{what} {kept}. Go on with: probe train --resume {shlex.quote(str(folder))}"
 
     def unwritten(self, error: OSError) -> ProbeError | None:
-        """What to say where a file of the run cannot be written; None where it is another's fault."""
-        reason = error.strerror or str(error)
-        folder = self.folder or (None if self.resumed is None else self.resumed.path)
-        if folder is None:
-            if error.errno not in _FULL:
-                return None
-            return ProbeError(f"cannot write the run folder: {reason}. Nothing was trained; make room and start again.")
-        if self.last is None and error.errno not in _FULL:
+        """What to say where a file of the run cannot be written; None where it may be another file's fault."""
+        full = error.errno in _FULL
+        if self.last is None and not full:
             return None  # perhaps data that cannot be read
+        reason = os.strerror(error.errno) if error.errno else str(error)  # pyarrow has words of its own
+        folder = self.folder or (self.out if self.resumed is None else self.resumed.path)
+        if folder is None or not (folder / RUN_JSON).exists():
+            return ProbeError(
+                f"cannot write {folder or 'to runs/'}: {reason}. Nothing was trained: make room and start again."
+            )
         kept = "No epoch was recorded"
         if self.last is not None:
             kept = f"Everything up to epoch {self.last.epoch} is kept"
         elif self.resumed is not None:
             kept = f"All {self.recorded:,} epochs that were recorded are kept"
+        room = " with more room" if full else ""
         again = f"probe train --resume {shlex.quote(str(folder))}"
-        room = " with more room" if error.errno in _FULL else ""
         return ProbeError(f"cannot write {folder}: {reason}. {kept}; go on{room}: {again}")
 
 
-def followed(go: Callable[[Follower], Run]) -> Run:
-    """Train; of what stops it on the way, say how far it came and how to go on."""
-    follower = Follower()
+def followed(go: Callable[[Follower], Run], out: Path | None = None) -> Run:
+    """Train; of what stops it on the way, say how far it came and how to go on.
+
+    Args:
+        go: trains, and lets a follower follow.
+        out: the run folder that was asked for, if any.
+    """
+    follower = Follower(out)
     try:
         return go(follower)
     except OSError as error:

@@ -306,7 +306,7 @@ def _train(config: TrainConfig, out: Path | None, overwrite: bool, quiet: bool, 
             return run
 
     try:
-        return followed(go)
+        return followed(go, out)
     except RunExistsError:
         if out is not None and not overwrite:
             refuse_existing(out)  # the same, in terms of the command line

@@ -69,12 +69,12 @@ def test_a_page_that_finds_no_room_leaves_the_audit_and_says_so(in_folder, probe
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("probes_reports.build", full)
+        patched.setattr("probes_reports.assembly.atomic_write", full)
         answer = probe("audit", "blobs.csv", "--label-column", "kind", "--out", "kept", "--quiet")
 
     assert (answer.exit_code, answer.stdout) == (1, "")
     assert answer.stderr == (
-        "Error: cannot write the page of kept: No space left on device. The audit itself is complete (issues.csv); "
+        "Error: cannot write kept/report.html: No space left on device. The audit itself is complete (issues.csv); "
         "probe report kept draws the page later.\n"
     )
     assert len(pd.read_csv(in_folder / "kept/issues.csv")) == SIZE

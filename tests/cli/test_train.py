@@ -176,15 +176,30 @@ def test_a_disk_that_fills_up_is_one_line_and_code_1(refused, probe, monkeypatch
     assert (open_run("one").status, open_run("one").num_epochs) == ("complete", 2)
 
 
-def test_a_disk_without_room_for_the_run_folder_says_what_could_not_be_written(refused, monkeypatch):
+@pytest.mark.parametrize(("words", "folder"), [(("--out", "one"), "one"), ((), "to runs/")])
+def test_a_disk_without_room_for_the_run_folder_says_what_could_not_be_written(refused, monkeypatch, words, folder):
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(RunWriter, "create", full)
 
-    assert refused("train", *QUICK, "--quiet", "--out", "one", code=1) == (
-        "cannot write the run folder: No space left on device. Nothing was trained; make room and start again."
+    assert refused("train", *QUICK, "--quiet", *words, code=1) == (
+        f"cannot write {folder}: No space left on device. Nothing was trained: make room and start again."
     )
+
+
+def test_a_disk_without_room_for_what_the_examples_are_says_how_to_go_on(refused, probe, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(28, "Error writing bytes to file")  # pyarrow's words
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RunWriter, "write_examples", full)
+        message = refused("train", *QUICK, "--quiet", "--out", "one", code=1)
+
+    assert message.startswith(
+        "cannot write one: No space left on device. No epoch was recorded; go on with more room: "
+    )
+    assert probe("train", "--resume", "one", "--quiet").exit_code == 0
 
 
 def test_the_run_is_introduced_before_the_first_pass_over_the_data(probe, monkeypatch):
