@@ -75,6 +75,9 @@ class Follower:
         elif self.resumed is not None:
             folder = self.resumed.path
             kept = f"before a new epoch: all {open_run(folder).num_epochs:,} epochs are kept"
+        elif self.folder is not None:
+            folder = self.folder
+            kept = "before the first epoch was recorded"
         else:
             return f"{what} before training began."
         return f"{what} {kept}. Go on with: probe train --resume {shlex.quote(str(folder))}"

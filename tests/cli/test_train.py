@@ -368,6 +368,19 @@ def test_resuming_to_fewer_epochs_than_are_recorded_trains_nothing(probe):
     assert answer.stderr.startswith("runs/done is complete, with 2 epochs recorded: there is nothing to train.")
 
 
+def test_stopped_in_its_first_pass_it_says_how_to_go_on(probe, monkeypatch):
+    def stop(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("probes.training.recording.held_out_metrics", stop)
+        answer = probe("train", *QUICK, "--out", "one")
+
+    last = "Interrupted before the first epoch was recorded. Go on with: probe train --resume one"
+    assert (answer.exit_code, answer.stderr.splitlines()[-1]) == (130, last)
+    assert probe("train", "--resume", "one", "--quiet").exit_code == 0
+
+
 def test_early_stopping_is_told_where_it_ends_a_run_and_where_that_is_resumed(probe):
     words = ("--noise", "0.3", "--width", "16", "--probe", "none", "--early-stopping", "1", "--epochs", "60")
     lines = probe("train", *words, "--out", "one").stderr.splitlines()
