@@ -38,7 +38,8 @@ def subset(dataset: Dataset, size: int, seed: int) -> Dataset:
     if not lost.size:
         return smaller
     names = some(dataset.classes[label] for label in lost)
-    return smaller.with_note(f"{lost.size} of {len(dataset.classes)} classes are not in the subset: {names}.")
+    are = "is" if lost.size == 1 else "are"
+    return smaller.with_note(f"{lost.size} of {len(dataset.classes)} classes {are} not in the subset: {names}.")
 
 
 def _in_memory(dataset: Dataset) -> Dataset:

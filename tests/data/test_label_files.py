@@ -301,7 +301,7 @@ def test_a_subset_of_no_possible_size_is_refused(data, size):
 
 
 def test_classes_that_a_subset_loses_are_named(data):
-    assert "1 of 3 classes are not in the subset" in subset(data, 2, 0).notes[-1]
+    assert "1 of 3 classes is not in the subset" in subset(data, 2, 0).notes[-1]
 
 
 def test_a_subset_of_a_large_folder_is_read_into_memory(pets, monkeypatch):
