@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from probes.data.words import counted
+from probes.errors import ProbeError
 from probes_cli.exits import interrupt_code
+from probes_cli.introduction import all_left_out
 from probes_cli.options import SectionedCommand, option
 from probes_cli.output import columns, decimal, duration, echo_json, percent, say, visible
 from probes_cli.runs import refuse_existing_audit
@@ -74,15 +77,27 @@ def command(
     except KeyboardInterrupt as interrupt:
         say(f"{'Terminated' if interrupt_code(interrupt) == 143 else 'Interrupted'}: nothing was written.")
         raise click.exceptions.Exit(interrupt_code(interrupt)) from interrupt
-    from probes_reports import build
-
-    page = build(found.path)
     if not quiet:
-        say("\n".join([*_findings(found), *_next_steps(found, _data_options(data, fields), page)]))
+        say("\n".join(_findings(found)))
+    page = _page(found)
+    if not quiet:
+        say("\n".join(_next_steps(found, _data_options(data, fields), page)))
     if as_json:
         echo_json({"audit": str(found.path), "report": str(page), **_shown(found)})
     else:
         click.echo(found.path)
+
+
+def _page(found: Audit) -> Path:
+    """Draw the page; where it cannot be written, say that the audit itself is whole."""
+    from probes_reports import build
+
+    try:
+        return build(found.path)
+    except ProbeError as error:
+        folder = shlex.quote(str(found.path))
+        later = f"The audit itself is complete (issues.csv); probe report {folder} draws the page later."
+        raise ProbeError(f"{error} {later}") from error
 
 
 class _Follower:
@@ -99,12 +114,15 @@ class _Follower:
         say(f"Auditing {visible(dataset.name)}: {classes}, with networks of the kind {model}.")
         for note in dataset.notes:
             say(f"Note: {visible(note)}")
+        for note in all_left_out(dataset.left_out, "audit.json"):
+            say(note)
 
     def __call__(self, progress: AuditProgress) -> None:
         last = progress.epoch == progress.epochs
         if self._quiet or not (self._live or last):
             return
-        place = f"round {progress.round} of {progress.rounds}, network {progress.fold} of {progress.folds}"
+        rounds = "at most " if progress.round == 1 < progress.rounds else ""  # its length decides on the others
+        place = f"round {progress.round} of {rounds}{progress.rounds}, network {progress.fold} of {progress.folds}"
         left = "" if progress.share >= 1 else f", {duration(progress.eta_s)} left"
         line = f"{place}: {percent(progress.share)} done{left}"
         ended = last and (progress.round, progress.fold) == (progress.rounds, progress.folds)
@@ -116,14 +134,16 @@ def _findings(found: Audit) -> list[str]:
     meta, estimate = found.meta, found.estimate
     count = meta["num_examples"]
     flagged = meta["cutoff"]["flagged"]
+    low, high = (f"{estimate[name]:,.0f}" for name in ("low", "high"))
+    bounds = f"; between {low} and {high}" if low != high else ""
     lines = [
-        f"About {estimate['errors']:,.0f} of {count:,} labels look wrong ({percent(estimate['share'])}; between "
-        f"{estimate['low']:,.0f} and {estimate['high']:,.0f}). {flagged:,} are flagged: more likely wrong than right."
+        f"About {estimate['errors']:,.0f} of {count:,} labels look wrong ({percent(estimate['share'])}{bounds}). "
+        f"{flagged:,} {'is' if flagged == 1 else 'are'} flagged: more likely wrong than right."
     ]
     if meta["plant"] is not None:
         plant = meta["plant"]
         lines.append(
-            f"Planted: {plant['planted']:,} labels made wrong, {plant['found']:,} of them found "
+            f"Planted: {counted(plant['planted'], 'label')} made wrong, {plant['found']:,} of them found "
             f"({percent(plant['recall'])})."
         )
     if meta["evaluation"] is not None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from probes.data.noise_kinds import INPUT_KINDS
+from probes.data.words import NAMED
 from probes_cli.output import percent, visible
 
 if TYPE_CHECKING:
     from probes.runs.run import Run
 
-__all__ = ["going_on", "introduction", "noise_words", "sizes", "wrong_labels"]
+__all__ = ["all_left_out", "going_on", "introduction", "noise_words", "sizes", "wrong_labels"]
 
 
 def introduction(run: Run) -> list[str]:
@@ -18,6 +20,7 @@ def introduction(run: Run) -> list[str]:
     dataset, model, config = run.meta["dataset"], run.meta["model"], run.config
     epochs, folder = config["epochs"], visible(str(run.path))
     notes = [f"Note: {visible(note)}" for note in dataset.get("notes") or ()]
+    notes += all_left_out(dataset.get("left_out") or {}, "run.json")
     parts = f"{sizes(dataset['splits'])} examples"
     cleaned = [name for name in ("exclude", "relabel") if config.get(name)]
     noise = noise_words(run.meta["corruption"], cleaned=bool(cleaned), relabelled="relabel" in cleaned)
@@ -27,6 +30,12 @@ def introduction(run: Run) -> list[str]:
         f"Noise: {noise}{_now(run, cleaned=bool(cleaned))}.",
         f"Recording every example ({run.measure}) at {_each(epochs)} in {folder}",
     ]
+
+
+def all_left_out(left_out: Mapping[str, Sequence[str]], file: str) -> list[str]:
+    """Where the notes' lists stand in full; nothing where the notes have room for all."""
+    long = [f"dataset.left_out.{what}" for what, names in left_out.items() if len(names) > NAMED]
+    return [f"Note: {file} names all of them under {' and '.join(long)}."] if long else []
 
 
 def going_on(epoch: int, recorded: int) -> str:

@@ -38,7 +38,7 @@ class NoDisplay:
 
 
 class PlainDisplay:
-    """A line at epochs 0, 1, 2, 5, 10, ... and the last.
+    """A line at epochs 0, 1, 2, 5, 10, ... and the last, be it the last because of early stopping.
 
     Args:
         epochs: the last one.
@@ -53,7 +53,7 @@ class PlainDisplay:
         say(message)
 
     def show(self, progress: EpochProgress, *, clean: str = "clean") -> None:
-        if progress.epoch in self._shown:
+        if progress.stopped or progress.epoch in self._shown:
             place = str(progress.epoch).rjust(len(str(progress.epochs)))
             say(f"epoch {place} of {progress.epochs}: {_accuracies(progress, clean)}{_left(progress)}")
 
@@ -120,6 +120,6 @@ def _accuracies(progress: EpochProgress, clean: str) -> str:
 
 
 def _left(progress: EpochProgress) -> str:
-    if progress.eta_s is None or progress.epoch == progress.epochs:
+    if progress.eta_s is None or progress.stopped or progress.epoch == progress.epochs:
         return ""
     return f", {duration(progress.eta_s)} left"

@@ -44,7 +44,7 @@ def command(run: Path | None, as_json: bool) -> None:
     if as_json:
         echo_json(summary)
         return
-    rows = [("run", str(opened.path)), *_rows(summary, _doubt(opened, summary))]
+    rows = [("run", str(opened.path)), *_rows(summary, _doubt(opened, summary), _ended(opened))]
     flags = flags_by_class(opened, summary=summary)
     tables = [
         *_kinds_table(kinds_of(opened)),
@@ -66,13 +66,20 @@ def _doubt(run: Run, summary: Mapping[str, Any]) -> str:
     return f", not to be trusted: {why}" if why else ""
 
 
-def _rows(summary: Mapping[str, Any], doubt: str = "") -> list[tuple[str, str]]:
+def _ended(run: Run) -> str:
+    """Of how many epochs, where early stopping ended a run before; else ""."""
+    planned: int = run.config.get("epochs") or 0
+    early = run.status == "complete" and run.config.get("early_stopping") and run.num_epochs < planned
+    return f" of {planned:,}: stopped early" if early else ""
+
+
+def _rows(summary: Mapping[str, Any], doubt: str = "", ended: str = "") -> list[tuple[str, str]]:
     """Name and value of everything but detection, in words."""
     noise = "unknown" if summary["num_noisy"] is None else f"{summary['num_noisy']:,} ({percent(summary['base_rate'])})"
     peak = summary["peak_test_epoch"]
     return [
         ("status", summary["status"]),
-        ("epochs", str(summary["epochs"])),
+        ("epochs", str(summary["epochs"]) + ended),
         ("measure", summary["measure"]),
         ("examples", f"{summary['num_examples']:,}"),
         ("noisy examples", noise),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,18 +14,19 @@ import click
 from probes.errors import ProbeError, RunExistsError
 from probes.trackers.distributed import launched_rank
 from probes.training import LOGGERS, MEASURES, OPTIMIZERS, SCHEDULES, TrainConfig
+from probes_cli.ends import nothing_to_train, other_schedule, stopped_early
 from probes_cli.exits import interrupt_code, speechless_rank
 from probes_cli.findings import findings, never_finite
-from probes_cli.introduction import going_on, introduction, noise_words, sizes, wrong_labels
+from probes_cli.following import Follower, followed
+from probes_cli.introduction import noise_words, sizes, wrong_labels
 from probes_cli.options import EPOCH_LIST, SEEDS, SectionedCommand, option
 from probes_cli.output import columns, duration, echo_json, say, size, visible
-from probes_cli.progress import Display, NoDisplay, display
+from probes_cli.progress import display
 from probes_cli.runs import refuse_existing
 from probes_cli.unused import without_effect
 
 if TYPE_CHECKING:
     from probes.runs.run import Run
-    from probes.training import EpochProgress
 
 __all__ = ["command"]
 
@@ -271,99 +272,45 @@ def _resume(folder: Path, changes: dict[str, Any], quiet: bool) -> Run:
 
     run = open_run(folder)
 
-    def go(follower: _Follower) -> Run:
+    def go(follower: Follower) -> Run:
         from probes.training import is_finished, resume, resumed_config
 
         follower.resumed, follower.recorded = run, run.num_epochs
         config = resumed_config(run, changes)
         if is_finished(run, config):
             if not quiet:
-                more = "" if config.epochs >= run.num_epochs else f", with {run.num_epochs:,} epochs recorded"
-                say(f"{visible(str(folder))} is complete{more}: there is nothing to train. --epochs N trains on.")
+                say(f"{visible(str(folder))} is complete{nothing_to_train(run, config)}")
             return run
+        note = other_schedule(run, config)
+        if note and not quiet:
+            say(f"Warning: {note}")
         with display(config.epochs, quiet=quiet) as shown:
             follower.display = shown
-            return resume(run, config, on_epoch=follower)
+            resumed = resume(run, config, on_start=follower.start, on_epoch=follower)
+            if early := stopped_early(resumed, config):
+                shown.say(early)
+            return resumed
 
-    return _followed(go)
+    return followed(go)
 
 
 def _train(config: TrainConfig, out: Path | None, overwrite: bool, quiet: bool, typed: str) -> Run:
-    def go(follower: _Follower) -> Run:
+    def go(follower: Follower) -> Run:
         with display(config.epochs, quiet=quiet) as shown:
             from probes.training import train  # loads torch: only once the options are known to be good
 
             follower.display = shown
-            return train(config, out, on_epoch=follower, overwrite=overwrite, command=typed)
+            run = train(config, out, on_start=follower.start, on_epoch=follower, overwrite=overwrite, command=typed)
+            if early := stopped_early(run, config):
+                shown.say(early)
+            return run
 
     try:
-        return _followed(go)
+        return followed(go, out)
     except RunExistsError:
         if out is not None and not overwrite:
             refuse_existing(out)  # the same, in terms of the command line
         raise
-
-
-def _followed(go: Callable[[_Follower], Run]) -> Run:
-    """Train; of what stops it on the way, say how far it came and how to go on."""
-    follower = _Follower()
-    try:
-        return go(follower)
-    except OSError as error:
-        if follower.last is None:
-            raise
-        kept = f"Everything up to epoch {follower.last.epoch} is kept."
-        raise ProbeError(f"cannot write {follower.last.folder}: {error.strerror or error}. {kept}") from error
-    except KeyboardInterrupt as interrupt:
-        if speechless_rank() is None:
-            say(follower.stopped(interrupt_code(interrupt)))
-        raise click.exceptions.Exit(interrupt_code(interrupt)) from interrupt
-
-
-class _Follower:
-    """Introduces the run once it exists, then shows each of its epochs, and knows how far it came.
-
-    Attributes:
-        display: where to.
-        last: what is known after the last epoch; None before the run exists.
-        resumed: the run that is gone on with, if any.
-        recorded: epochs that it had.
-    """
-
-    def __init__(self) -> None:
-        self.display: Display = NoDisplay()
-        self.last: EpochProgress | None = None
-        self.resumed: Run | None = None
-        self.recorded = 0
-        self._clean = "clean"
-
-    def __call__(self, progress: EpochProgress) -> None:
-        if self.last is None:
-            from probes import open_run
-
-            run = open_run(progress.folder)
-            self._clean = "train" if run.noisy is None else "clean"  # without the truth nothing is known to be clean
-            lines = introduction(run)
-            if self.resumed is not None:
-                lines.append(going_on(progress.epoch, self.recorded))
-            self.display.say("\n".join(lines))
-        self.last = progress
-        self.display.show(progress, clean=self._clean)
-
-    def stopped(self, code: int) -> str:
-        """What to say of a run that was stopped."""
-        what = "Terminated" if code == 143 else "Interrupted"
-        from probes import open_run
-
-        if self.last is not None:
-            folder = self.last.folder
-            kept = f"after epoch {open_run(folder).num_epochs:,}, which is kept"  # perhaps one more than was shown
-        elif self.resumed is not None:
-            folder = self.resumed.path
-            kept = f"before a new epoch: all {open_run(folder).num_epochs:,} epochs are kept"
-        else:
-            return f"{what} before training began."
-        return f"{what} {kept}. Go on with: probe train --resume {shlex.quote(str(folder))}"
 
 
 def _print_plan(config: TrainConfig, out: Path | None, as_json: bool) -> None:

@@ -159,6 +159,7 @@ def _described(dataset: Dataset, source: str) -> dict[str, Any]:
         "shape": list(dataset.train.inputs.shape[1:]),
         "features": None if dataset.features is None else int(dataset.features.shape[1]),
         "fingerprint": dataset.fingerprint,
+        **({"left_out": dataset.left_out} if dataset.left_out else {}),
     }
 
 

@@ -44,6 +44,8 @@ class Dataset:
         notes: what the user should know of how the data were read.
         features: of each training example of a table as they were read: a DataFrame, or numbers (N, D). Only
             `load_pooled` keeps them.
+        left_out: what a folder of images holds and the data do not, as notes only name the first five: `images` that
+            cannot be read, each with its reason, and `classes` without an image that can.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Dataset:
     corruption: np.ndarray | None = None
     notes: list[str] = field(default_factory=list)
     features: Any = None
+    left_out: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def blank_value(self) -> float:

@@ -78,7 +78,15 @@ def read_image_folder(folder: Path) -> Source:
         validation=parts["validation"] if len(parts["validation"]) else None,
         test=parts["test"] if len(parts["test"]) else None,
         notes=notes + _unreadable_note(unreadable) + _lost_classes(found, classes) + frame_notes,
+        left_out=_left_out(unreadable, folder, classes),
     )
+
+
+def _left_out(unreadable: list[str], folder: Path, classes: list[str]) -> dict[str, list[str]]:
+    """All that the notes on images and classes name the first five of; nothing of what is complete."""
+    names = {name for part, name, _ in _class_folders(folder) if part == "train"} - set(classes)
+    every = {"images": sorted(unreadable), "classes": sorted(map(printable, names))}
+    return {what: held for what, held in every.items() if held}
 
 
 def _find(folder: Path) -> tuple[list[_Image], list[str]]:

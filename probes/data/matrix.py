@@ -51,8 +51,23 @@ def _read(path: Path) -> np.ndarray:
 
 
 def _csv(path: Path) -> np.ndarray:
+    lines = (line.partition("#")[0] for line in path.read_text(encoding="utf-8-sig").splitlines())
+    _check_lengths([line.count(",") + 1 for line in lines if line.strip()])
     return np.loadtxt(path, delimiter=",", ndmin=2, encoding="utf-8-sig")
 
 
 def _json(path: Path) -> np.ndarray:
-    return np.array(json.loads(path.read_text(encoding="utf-8")), dtype=np.float64)
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    if isinstance(rows, list) and all(isinstance(row, list) for row in rows):
+        _check_lengths([len(row) for row in rows])
+    return np.array(rows, dtype=np.float64)
+
+
+def _check_lengths(lengths: list[int]) -> None:
+    """Refuse rows of different lengths."""
+    other = next((row for row, length in enumerate(lengths) if length != lengths[0]), None)
+    if other is not None:
+        raise ValueError(
+            f"every row must hold one number for each class, got {lengths[0]:,} in row 0 and {lengths[other]:,} "
+            f"in row {other:,}."
+        )

@@ -82,6 +82,7 @@ class Source:
         test: None where the data have none.
         encode: of tables with columns: the frames of training, validation and test -> numbers.
         notes: on how the data were read.
+        left_out: as in Dataset.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Source:
     test: Part | None = None
     encode: Callable[[list[Any]], Encoded] | None = None
     notes: list[str] = field(default_factory=list)
+    left_out: dict[str, list[str]] = field(default_factory=dict)
 
 
 def pooled_ids(source: Source) -> np.ndarray:
@@ -142,6 +144,7 @@ def assemble(source: Source, split_seed: int) -> Dataset:
         paths=parts[0].paths,
         other_ids=source.train.ids[np.concatenate([validation, test])],
         part_ids=pooled_ids(source)[len(source.train.ids) :],
+        left_out=source.left_out,
         **(
             _table(parts, flags, names, source.notes + notes)
             if source.kind == "table"

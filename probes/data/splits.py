@@ -89,6 +89,6 @@ def _missing_classes(labels: np.ndarray, held: np.ndarray, classes: Sequence[str
     missing = [classes[label] for label in np.setdiff1d(labels, labels[held])]
     if not missing:
         return []
-    return [
-        f"{len(missing)} of {len(classes)} classes have too few examples to be in the {part} part: {some(missing)}."
-    ]
+    have = "has" if len(missing) == 1 else "have"
+    share = f"{len(missing):,} of {len(classes):,} classes {have}"
+    return [f"{share} too few examples to be in the {part} part: {some(missing)}."]

@@ -30,7 +30,7 @@ def subset(dataset: Dataset, size: int, seed: int) -> Dataset:
         ConfigError: size outside [1, N].
     """
     if not 1 <= size <= len(dataset.train):
-        raise ConfigError(f"subset must lie in [1, {len(dataset.train):,}], got {size}.")
+        raise ConfigError(f"subset must be between 1 and {len(dataset.train):,}, got {size:,}.")
     labels = dataset.train.given_labels.numpy()
     kept = np.flatnonzero(draw_stratified(labels, size, [seed, 2]))
     smaller = _in_memory(dataset.select(kept))
@@ -38,7 +38,8 @@ def subset(dataset: Dataset, size: int, seed: int) -> Dataset:
     if not lost.size:
         return smaller
     names = some(dataset.classes[label] for label in lost)
-    return smaller.with_note(f"{lost.size} of {len(dataset.classes)} classes are not in the subset: {names}.")
+    are = "is" if lost.size == 1 else "are"
+    return smaller.with_note(f"{lost.size} of {len(dataset.classes)} classes {are} not in the subset: {names}.")
 
 
 def _in_memory(dataset: Dataset) -> Dataset:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from probes.data.words import counted
 from probes.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -16,6 +19,8 @@ __all__ = ["INDEX", "LABEL_NAMES", "read_frame", "repeated_names"]
 
 LABEL_NAMES = ("label", "target", "y", "class")
 INDEX = "probes_index"  # among a frame's attrs: names of its index, which has become columns
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_LOOKED_AT = 1000  # rows, to tell a separator
 _ROLES = ("id", "path", "example", "true_label", "given_label", "suggested_label", "decision", "is_label_issue")
 
 
@@ -43,6 +48,8 @@ def read_frame(path: Path, *, text: bool = False) -> pd.DataFrame:
             f"{path} cannot be read as a table: it is not UTF-8 text (byte 0x{error.object[error.start]:02x}). "
             "Save it as UTF-8, for example with iconv -f LATIN1 -t UTF-8."
         ) from error
+    except pd.errors.ParserError as error:
+        raise ConfigError(_why_not_parsed(path, str(error))) from error
     except (OSError, ValueError, pyarrow.ArrowException) as error:  # pandas' own errors are ValueErrors
         raise ConfigError(f"{path} cannot be read as a table: {' '.join(str(error).split()).rstrip('.')}.") from error
     _check_separator(frame, path)
@@ -80,6 +87,32 @@ def repeated_names(path: Path) -> list[str]:
 def _check_separator(frame: pd.DataFrame, path: Path) -> None:
     """Refuse a .csv whose columns are not separated by commas."""
     name = str(frame.columns[0]) if frame.shape[1] else ""
-    for separator, what in ((";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")):
+    for separator in _SEPARATORS:
         if frame.shape[1] == 1 and separator in name:
-            raise ConfigError(f"{path} is separated by {what}, save it with commas: its columns read as {name!r}.")
+            raise ConfigError(_other_separator(path, separator, name))
+
+
+def _other_separator(path: Path, separator: str, header: str) -> str:
+    """What to say of a file whose columns are separated so."""
+    what = _SEPARATORS[separator]
+    return f"{path} is separated by {what}, save it with commas: its columns read as {header!r}."
+
+
+def _why_not_parsed(path: Path, reason: str) -> str:
+    """What is wrong with a .csv whose lines pandas takes to have different numbers of fields."""
+    for separator in _SEPARATORS:
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+            rows = [row for row in islice(csv.reader(file, delimiter=separator), _LOOKED_AT) if row]
+        widths = {len(row) for row in rows}
+        if len(widths) == 1 and widths.pop() > 1:
+            return _other_separator(path, separator, separator.join(rows[0]))
+    ragged = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", reason)
+    if "EOF inside string" in reason:
+        return f"{path} cannot be read as a table: a double quote is opened and never closed."
+    if ragged is None:
+        return f"{path} cannot be read as a table: {' '.join(reason.split()).rstrip('.')}."
+    expected, line, found = (int(number) for number in ragged.groups())
+    return (
+        f"{path} cannot be read as a table: line {line:,} has {counted(found, 'field')}, the lines before it "
+        f"{expected:,}. Text that holds commas has to stand in double quotes."
+    )

@@ -46,6 +46,7 @@ def read_table(path: Path, label_column: str | None = None) -> Source:
     index = frame.attrs.get(INDEX)
     index_notes = [f"the index of the table is a column: {some(index)}."] if index else []
     frame, counting = _without_row_numbers(frame)
+    frame = frame.rename(columns={name: shown for name, shown in _nameless(frame).items() if name != column})
     index_notes += counting
     truth = frame["true_label"] if "true_label" in frame and column != "true_label" else None
     what = f"label column {column!r}"
@@ -83,6 +84,13 @@ def _without_row_numbers(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     if not (frame.iloc[:, 0].diff().dropna() == 1).all():
         return frame, []
     return frame.iloc[:, 1:], ["the first column has no name and counts the rows: it is not used."]
+
+
+def _nameless(frame: pd.DataFrame) -> dict[str, str]:
+    """What to call the columns that have no name, which pandas calls `Unnamed: 2`, counted from 0."""
+    places = {str(name): str(name).removeprefix("Unnamed: ") for name in frame.columns}
+    nameless = {name: place for name, place in places.items() if place != name and place.isdecimal()}
+    return {name: f"(no name, column {int(place) + 1})" for name, place in nameless.items()}
 
 
 def _nearly_numbers(features: pd.DataFrame) -> list[str]:

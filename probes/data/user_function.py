@@ -42,5 +42,7 @@ def _arrays(returned: Any, name: str) -> Mapping[str, Any]:
         return returned
     if isinstance(returned, tuple | list) and len(returned) == 2:
         return {"X": returned[0], "y": returned[1]}
-    kind = f"a {type(returned).__name__}" + (f" of {len(returned)}" if isinstance(returned, tuple | list) else "")
+    name_of_type = type(returned).__name__
+    article = "an" if name_of_type[0] in "aeiouAEIOU" else "a"
+    kind = f"{article} {name_of_type}" + (f" of {len(returned)}" if isinstance(returned, tuple | list) else "")
     raise ConfigError(f"{name} must return (X, y) or a dict with {', '.join(KEYS)}, got {kind}.")

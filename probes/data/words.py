@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["counted", "some"]
+__all__ = ["NAMED", "counted", "some"]
 
-_NAMED = 5
+NAMED = 5  # of a longer list
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:
@@ -27,4 +27,4 @@ def some(names: Iterable[object]) -> str:
         'a, b, c, d, e and 2 more'
     """
     every = [str(name) for name in names]
-    return ", ".join(every[:_NAMED]) + (f" and {len(every) - _NAMED:,} more" if len(every) > _NAMED else "")
+    return ", ".join(every[:NAMED]) + (f" and {len(every) - NAMED:,} more" if len(every) > NAMED else "")

@@ -23,7 +23,7 @@ MODELS: dict[str, str] = {
     "resnet18": "ResNet-18 with the 3 x 3 stem for small images; torchvision:resnet18 is the one for ImageNet",
 }
 OTHER_MODELS: dict[str, str] = {
-    "NAME": "any classifier of torchvision, such as resnet50 or vit_b_16, untrained; also torchvision:NAME",
+    "NAME": "any classifier of torchvision, such as resnet34 or mobilenet_v3_small, untrained; also torchvision:NAME",
     "module:callable": "your own: called with those of input_shape, num_classes and seed that it takes",
 }
 _TORCHVISION = "torchvision:"
@@ -152,6 +152,15 @@ def _users_model(spec: str, input_shape: tuple[int, ...], num_classes: int, seed
     return model
 
 
+def _instead(name: str) -> str:
+    """What to do where a model does not take examples of this size."""
+    if name in MODELS:
+        return "Choose another --model, such as mlp."
+    if ":" in name and not name.startswith(_TORCHVISION):
+        return "A callable that has a parameter input_shape is told the shape: let the first layers follow it."
+    return "Give larger images, or choose a --model that takes small ones, such as resnet18 or mobilenet_v3_small."
+
+
 def _try_out(model: nn.Module, name: str, input_shape: tuple[int, ...], num_classes: int) -> None:
     """One forward pass of two blank examples, in evaluation mode: whether the shapes fit."""
     import torch
@@ -163,7 +172,9 @@ def _try_out(model: nn.Module, name: str, input_shape: tuple[int, ...], num_clas
             logits = model(torch.zeros(2, *input_shape))
     except Exception as error:  # torchvision asserts, and the user's own code raises all kinds
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ConfigError(f"model {name!r} cannot take examples of shape {input_shape}: {reason}") from error
+        raise ConfigError(
+            f"model {name!r} cannot take examples of shape {input_shape}: {reason.rstrip('.')}. {_instead(name)}"
+        ) from error
     model.train(mode)
     if not isinstance(logits, torch.Tensor) or logits.shape != (2, num_classes):
         found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__

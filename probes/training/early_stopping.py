@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-__all__ = ["should_stop"]
+from probes.runs.layout import METRICS
+from probes.runs.writer import read_metrics
+
+__all__ = ["best_epoch", "recorded_accuracies", "should_stop"]
 
 
 def should_stop(accuracies: Sequence[float | None], patience: int | None) -> bool:
@@ -20,5 +24,21 @@ def should_stop(accuracies: Sequence[float | None], patience: int | None) -> boo
     """
     if patience is None or not accuracies:
         return False
+    return len(accuracies) - best_epoch(accuracies) >= patience
+
+
+def best_epoch(accuracies: Sequence[float | None]) -> int:
+    """The first epoch, from 1 on, of the best validation accuracy.
+
+    Args:
+        accuracies: as in `should_stop`; at least one.
+    """
     known = [-1.0 if accuracy is None else accuracy for accuracy in accuracies]
-    return len(known) - 1 - known.index(max(known)) >= patience
+    return 1 + known.index(max(known))
+
+
+def recorded_accuracies(run_folder: Path, last: int) -> list[float | None]:
+    """Validation accuracy of the epochs 1..last of a run; None where it is unknown."""
+    rows = read_metrics(run_folder / METRICS)
+    recorded = {row["epoch"]: row["accuracy"] for row in rows if row["group"] == "validation"}
+    return [recorded.get(epoch) for epoch in range(1, last + 1)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -33,6 +33,7 @@ from probes.training.setup import Setup, prepare, run_meta, using_threads
 
 __all__ = ["epoch_order", "resume", "train", "train_epoch"]
 
+OnStart = Callable[[Path, int], None]
 OnEpoch = Callable[[EpochProgress], None]
 OnBatch = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], None]
 
@@ -41,6 +42,7 @@ def train(
     config: TrainConfig,
     out: Path | str | None = None,
     *,
+    on_start: OnStart | None = None,
     on_epoch: OnEpoch | None = None,
     overwrite: bool = False,
     command: str | None = None,
@@ -53,6 +55,8 @@ def train(
     Args:
         config: what to train, on what, and what to record.
         out: run folder; None makes a fresh one under `runs/`.
+        on_start: called with the run folder and the first epoch to come, once the folder can be read, before any pass
+            over the data; of several ranks, on rank 0.
         on_epoch: called after each epoch is recorded, epoch 0 (before training) included; of several ranks, on rank 0.
         overwrite: replace a run that is already in `out`.
         command: what was typed, for the record; None stands for the call from Python.
@@ -67,10 +71,10 @@ def train(
             rank,
             lead=lambda world_size: _create(setup, out, overwrite, command, world_size=world_size),
         )
-        return _train(setup, writer, on_epoch, rank, Start())
+        return _train(setup, writer, _Listeners(on_start, on_epoch), rank, Start())
 
 
-def resume(run: Run, config: TrainConfig, *, on_epoch: OnEpoch | None = None) -> Run:
+def resume(run: Run, config: TrainConfig, *, on_start: OnStart | None = None, on_epoch: OnEpoch | None = None) -> Run:
     """Go on with a run where its latest checkpoint stands: `last`, or one that is kept.
 
     Epochs recorded later are trained again; they are dropped once the first of them is. Continued on the same machine
@@ -79,6 +83,7 @@ def resume(run: Run, config: TrainConfig, *, on_epoch: OnEpoch | None = None) ->
     Args:
         run: complete or not, but written by `train` and by nobody now.
         config: of the run; epochs, what is recorded and where it runs may differ.
+        on_start: as in `train`.
         on_epoch: as in `train`.
 
     Raises:
@@ -94,7 +99,7 @@ def resume(run: Run, config: TrainConfig, *, on_epoch: OnEpoch | None = None) ->
         writer = _open(rank, lead=lambda world_size: RunWriter.resume(run.path, world_size=world_size))
         if rank is None or rank.rank == 0:
             writer.update_meta(run_meta(setup, writer.meta.get("command")))
-        return _train(setup, writer, on_epoch, rank, start)
+        return _train(setup, writer, _Listeners(on_start, on_epoch), rank, start)
 
 
 def epoch_order(seed: int, epoch: int, num_examples: int) -> torch.Tensor:
@@ -184,7 +189,15 @@ def _create(
     )
 
 
-def _train(setup: Setup, writer: RunWriter, on_epoch: OnEpoch | None, rank: Rank | None, start: Start) -> Run:
+@dataclass(frozen=True)
+class _Listeners:
+    """Who is told how training goes, by rank 0."""
+
+    on_start: OnStart | None
+    on_epoch: OnEpoch | None
+
+
+def _train(setup: Setup, writer: RunWriter, listeners: _Listeners, rank: Rank | None, start: Start) -> Run:
     status: Literal["complete", "interrupted", "failed"] = "failed"
     recorder = log = None
     try:
@@ -194,7 +207,7 @@ def _train(setup: Setup, writer: RunWriter, on_epoch: OnEpoch | None, rank: Rank
         if setup.config.log and (rank is None or rank.rank == 0):
             log = EpochLog(setup.config.log, writer.path, asdict(setup.config), start.epoch + 1)
         with using_threads(setup.threads):
-            _run(setup, optimizer, recorder, log, on_epoch, rank, start)
+            _run(setup, optimizer, recorder, log, listeners, rank, start)
         status = "complete"
     except (KeyboardInterrupt, SystemExit):
         status = "interrupted"
@@ -216,7 +229,7 @@ def _run(
     optimizer: torch.optim.Optimizer,
     recorder: Recorder,
     log: EpochLog | None,
-    on_epoch: OnEpoch | None,
+    listeners: _Listeners,
     rank: Rank | None,
     start: Start,
 ) -> None:
@@ -224,6 +237,9 @@ def _run(
     model = shared_model(setup.model, rank)
     if start.epoch < 0:
         recorder.record_examples()
+    leads = rank is None or rank.rank == 0
+    if listeners.on_start is not None and leads:
+        listeners.on_start(recorder.shown_folder, start.epoch + 1)
     on_batch = None if config.measure == "sweep" else recorder.on_batch
     started = first_recorded = time.monotonic()
     first, step = start.epoch + 1, start.step
@@ -250,9 +266,9 @@ def _run(
         now = time.monotonic()
         if epoch == first:
             first_recorded = now  # what is loaded in the first epoch says nothing of the pace
-        if on_epoch is not None and (rank is None or rank.rank == 0):
+        if listeners.on_epoch is not None and leads:
             done = epoch - first
-            on_epoch(
+            listeners.on_epoch(
                 EpochProgress(
                     epoch=epoch,
                     epochs=config.epochs,
@@ -260,6 +276,7 @@ def _run(
                     elapsed_s=now - started,
                     eta_s=(now - first_recorded) / done * (config.epochs - epoch) if done else None,
                     folder=recorder.shown_folder,
+                    stopped=recorder.stopped,
                 )
             )
         if recorder.stopped:

@@ -22,6 +22,7 @@ class EpochProgress:
         elapsed_s: since training began.
         eta_s: still to go, at the pace so far; None at epoch 0.
         folder: of the run.
+        stopped: whether early stopping ends the run with this epoch.
     """
 
     epoch: int
@@ -33,3 +34,4 @@ class EpochProgress:
     elapsed_s: float
     eta_s: float | None
     folder: Path
+    stopped: bool = False

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from probes.runs.layout import CHECKPOINTS, METRICS, epoch_name
+from probes.runs.layout import CHECKPOINTS, epoch_name
 from probes.runs.probe_recording import record_probe
 from probes.runs.run import open_run
 from probes.runs.thumbnails import EVERY, choose_thumbnails, encode_png
-from probes.runs.writer import RunWriter, read_metrics
+from probes.runs.writer import RunWriter
 from probes.trackers.distributed import Rank, add_up
 from probes.trackers.epoch_buffer import EpochBuffer
 from probes.training.checkpoint import HeldCheckpoint, hold_checkpoint, write_checkpoint
-from probes.training.early_stopping import should_stop
+from probes.training.early_stopping import recorded_accuracies, should_stop
 from probes.training.evaluation import SignalCollector, held_out_metrics, sweep
 from probes.training.group_metrics import group_metrics, training_groups
 from probes.training.resuming import Start
@@ -98,7 +98,7 @@ class Recorder:
         self._resumes_after: int | None = start.epoch
         self._rank = rank
         self._leads = rank is None or rank.rank == 0
-        self._validation = _recorded_accuracies(writer, start.epoch) if self._leads else []
+        self._validation = recorded_accuracies(writer.path, start.epoch) if self._leads else []
         self._given = setup.dataset.train.given_labels.numpy()
         noisy = setup.dataset.noisy
         self._noisy = np.zeros(len(setup.examples), dtype=bool) if noisy is None else noisy
@@ -314,10 +314,3 @@ class Recorder:
     @property
     def _learning_rate(self) -> float:
         return float(self._optimizer.param_groups[0]["lr"])
-
-
-def _recorded_accuracies(writer: RunWriter, last: int) -> list[float | None]:
-    """Validation accuracy of the epochs 1..last of a run that is resumed."""
-    rows = read_metrics(writer.path / METRICS)
-    recorded = {row["epoch"]: row["accuracy"] for row in rows if row["group"] == "validation"}
-    return [recorded.get(epoch) for epoch in range(1, last + 1)]

@@ -17,6 +17,7 @@ from probes.runs.layout import CHECKPOINTS
 from probes.runs.run import Run
 from probes.training.checkpoint import STATE, check_tensors, load_checkpoint, load_optimizer
 from probes.training.config import TrainConfig
+from probes.training.early_stopping import recorded_accuracies, should_stop
 from probes.training.setup import Setup
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "changed_options",
     "check_same_training",
     "is_finished",
+    "is_stopped_early",
     "last_checkpoint",
     "restore",
     "resumed_config",
@@ -66,11 +68,15 @@ class Start:
 
 
 def is_finished(run: Run, config: TrainConfig) -> bool:
-    """Whether nothing is left to train: all epochs are there, or it was stopped early and nothing else is asked now."""
-    stopped_early = config.epochs == run.config.get("epochs") and config.early_stopping == run.config.get(
-        "early_stopping"
-    )
-    return run.status == "complete" and (run.num_epochs >= config.epochs or stopped_early)
+    """Whether nothing is left to train: all epochs are there, or early stopping would not have gone beyond them."""
+    return run.status == "complete" and (run.num_epochs >= config.epochs or is_stopped_early(run, config))
+
+
+def is_stopped_early(run: Run, config: TrainConfig) -> bool:
+    """Whether the config asks for more epochs than a complete run has, and early stopping for none of them."""
+    if run.status != "complete" or run.num_epochs >= config.epochs or config.early_stopping is None:
+        return False
+    return should_stop(recorded_accuracies(run.path, run.num_epochs), config.early_stopping)
 
 
 def last_checkpoint(run_folder: Path) -> Start:

@@ -120,6 +120,7 @@ def run_meta(setup: Setup, command: str | None) -> dict[str, Any]:
             "means": list(dataset.means),
             "sds": list(dataset.sds),
             "notes": dataset.notes,
+            **({"left_out": dataset.left_out} if dataset.left_out else {}),
         },
         "corruption": setup.corruption.rates,
         "model": {"description": describe(setup.model), "parameters": num_parameters(setup.model)},

@@ -33,6 +33,14 @@ def test_plain_lines_are_few_and_end_with_the_last_epoch(capsys):
     assert lines[3] == "epoch   5 of 120: clean  98.2 %, noisy   4.2 %, test  95.5 %, 4 s left"
 
 
+def test_an_epoch_that_early_stopping_makes_the_last_has_its_line(capsys):
+    PlainDisplay(120).show(progress(11, stopped=True))
+
+    line = capsys.readouterr().err
+    assert line.startswith("epoch  11 of 120: ")
+    assert "left" not in line
+
+
 def test_the_last_line_has_nothing_left(capsys):
     PlainDisplay(5).show(progress(5, epochs=5, eta_s=0.0))
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from probes import open_run
 from probes.runs.writer import RunWriter
@@ -150,13 +151,13 @@ def test_a_folder_that_cannot_be_made_is_refused(refused):
 
 
 @pytest.mark.parametrize(
-    ("epoch", "message"),
+    ("epoch", "kept"),
     [
-        (0, "No space left on device."),
-        (2, "cannot write one: No space left on device. Everything up to epoch 1 is kept."),
+        (0, "No epoch was recorded"),
+        (2, "Everything up to epoch 1 is kept"),
     ],
 )
-def test_a_disk_that_fills_up_is_one_line_and_code_1(refused, monkeypatch, epoch, message):
+def test_a_disk_that_fills_up_is_one_line_and_code_1(refused, probe, monkeypatch, epoch, kept):
     append = RunWriter.append_metrics
 
     def full(writer, rows):
@@ -164,10 +165,52 @@ def test_a_disk_that_fills_up_is_one_line_and_code_1(refused, monkeypatch, epoch
             raise OSError(28, "No space left on device")
         append(writer, rows)
 
-    monkeypatch.setattr(RunWriter, "append_metrics", full)
+    with monkeypatch.context() as patched:
+        patched.setattr(RunWriter, "append_metrics", full)
+        message = refused("train", *QUICK, "--quiet", "--out", "one", code=1)
 
-    assert refused("train", *QUICK, "--quiet", "--out", "one", code=1) == message
+    again = "go on with more room: probe train --resume one"
+    assert message == f"cannot write one: No space left on device. {kept}; {again}"
     assert open_run("one").status == "failed"
+    assert probe("train", "--resume", "one", "--quiet").exit_code == 0
+    assert (open_run("one").status, open_run("one").num_epochs) == ("complete", 2)
+
+
+@pytest.mark.parametrize(("words", "folder"), [(("--out", "one"), "one"), ((), "to runs/")])
+def test_a_disk_without_room_for_the_run_folder_says_what_could_not_be_written(refused, monkeypatch, words, folder):
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(RunWriter, "create", full)
+
+    assert refused("train", *QUICK, "--quiet", *words, code=1) == (
+        f"cannot write {folder}: No space left on device. Nothing was trained: make room and start again."
+    )
+
+
+def test_a_disk_without_room_for_what_the_examples_are_says_how_to_go_on(refused, probe, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(28, "Error writing bytes to file")  # pyarrow's words
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RunWriter, "write_examples", full)
+        message = refused("train", *QUICK, "--quiet", "--out", "one", code=1)
+
+    assert message.startswith(
+        "cannot write one: No space left on device. No epoch was recorded; go on with more room: "
+    )
+    assert probe("train", "--resume", "one", "--quiet").exit_code == 0
+
+
+def test_the_run_is_introduced_before_the_first_pass_over_the_data(probe, monkeypatch):
+    def stop(*args, **kwargs):
+        raise OSError("stopped here")
+
+    monkeypatch.setattr("probes.training.recording.held_out_metrics", stop)
+
+    lines = probe("train", *QUICK, "--out", "one").stderr.splitlines()
+    assert lines[0].startswith("Training MLP 64-16-16-10")
+    assert lines[-1] == "Error: stopped here."
 
 
 def test_a_dry_run_says_what_would_happen_and_writes_nothing(probe, tmp_path):
@@ -325,6 +368,56 @@ def test_resuming_to_fewer_epochs_than_are_recorded_trains_nothing(probe):
     assert answer.stderr.startswith("runs/done is complete, with 2 epochs recorded: there is nothing to train.")
 
 
+def test_stopped_in_its_first_pass_it_says_how_to_go_on(probe, monkeypatch):
+    def stop(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("probes.training.recording.held_out_metrics", stop)
+        answer = probe("train", *QUICK, "--out", "one")
+
+    last = "Interrupted before the first epoch was recorded. Go on with: probe train --resume one"
+    assert (answer.exit_code, answer.stderr.splitlines()[-1]) == (130, last)
+    assert probe("train", "--resume", "one", "--quiet").exit_code == 0
+
+
+def test_early_stopping_is_told_where_it_ends_a_run_and_where_that_is_resumed(probe):
+    words = ("--noise", "0.3", "--width", "16", "--probe", "none", "--early-stopping", "1", "--epochs", "60")
+    lines = probe("train", *words, "--out", "one").stderr.splitlines()
+    run = open_run("one")
+    last, accuracies = run.num_epochs, run.epochs.query("group == 'validation' and epoch > 0")["accuracy"].to_numpy()
+    best = int(accuracies.argmax()) + 1
+    assert (last < 60, last - best) == (True, 1)
+
+    said = lines.index(f"Stopped early: validation accuracy has not risen for 1 epoch (best at epoch {best}).")
+    assert lines[said - 1].startswith(f"epoch {last:2d} of 60: ")
+    assert f"{last} of 60: stopped early" in probe("summary", "one").stdout
+    for more in ((), ("--epochs", "80")):
+        first = probe("train", "--resume", "one", *more).stderr.splitlines()[0]
+        assert first == (
+            f"one is complete: early stopping ended it after epoch {last}, as validation accuracy has not risen for "
+            f"1 epoch (best at epoch {best}). There is nothing to train; --early-stopping N with an N above 1 trains "
+            "on, up to --epochs."
+        )
+    assert open_run("one").num_epochs == last
+
+    probe("train", "--resume", "one", "--early-stopping", "60", "--epochs", last + 1)
+    assert open_run("one").num_epochs == last + 1
+
+
+@pytest.mark.parametrize(("schedule", "warned"), [("cosine", True), ("exponential", False)])
+def test_going_on_under_a_schedule_of_another_length_is_warned_of(probe, schedule, warned):
+    probe("train", *QUICK, "--schedule", schedule, "--out", "one", "--quiet")
+
+    first = probe("train", "--resume", "one", "--epochs", "3").stderr.splitlines()[0]
+
+    warning = (
+        "Warning: the first 2 epochs had the learning rates of the cosine schedule over 2; the others get those over"
+    )
+    assert first.startswith(warning) == warned
+    assert ("Warning" in first) == warned
+
+
 @pytest.mark.parametrize("place", ["summary", "_refuse_empty"])
 def test_stopped_after_its_last_epoch_a_run_is_said_to_be_complete(probe, monkeypatch, place):
     def stop(*args, **kwargs):
@@ -390,3 +483,25 @@ def test_notes_of_the_data_are_said(probe, tmp_path):
 
     assert answer.exit_code == 0, answer.stderr
     assert "Note: " in answer.stderr
+
+
+def test_everything_that_is_left_out_of_a_folder_is_listed_in_the_run(probe, tmp_path):
+    for name in ("a", "b", *(f"empty{i}" for i in range(6))):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+    for i in range(20):
+        Image.new("L", (4, 4), 10 * i).save(tmp_path / f"photos/{'ab'[i % 2]}/{i:02}.png")
+    for i in range(8):
+        (tmp_path / f"photos/a/broken{i}.png").write_bytes(b"")
+
+    stderr = probe("train", *QUICK, "--dataset", "folder:photos", "--out", "one").stderr
+
+    assert "a/broken4.png (not an image) and 3 more." in stderr
+    assert "broken5" not in stderr
+    assert "Note: run.json names all of them under dataset.left_out.images and dataset.left_out.classes." in stderr
+    assert json.loads(Path("one/run.json").read_text())["dataset"]["left_out"] == {
+        "images": [f"a/broken{i}.png (not an image)" for i in range(8)],
+        "classes": [f"empty{i}" for i in range(6)],
+    }
+    report = probe("audit", "photos", "--out", "two").stderr
+    assert "audit.json names all of them" in report
+    assert len(json.loads(Path("two/audit.json").read_text())["dataset"]["left_out"]["images"]) == 8

@@ -174,6 +174,7 @@ def test_half_a_matrix_leaves_half_of_the_labels(matrix):
     ("content", "fault"),
     [
         ("1,0\n0,1", "must hold a 3 x 3 table, got shape (2, 2)"),
+        ("1,0,0\n0,1\n0,0.5,0.5", "every row must hold one number for each class, got 3 in row 0 and 2 in row 1."),
         ("1,0,0\n0,1,0\n0,0.5,0.4", "must sum to 1, got 0.9 in row 2"),
         ("1,0,0\n0,1,0\n0,1.5,-0.5", "must hold probabilities, got -0.5"),
         ("1,0,0\n0,1,0\n0,nan,0", "must hold probabilities, got nan"),
@@ -188,6 +189,13 @@ def test_a_table_that_is_no_noise_is_one_line(tmp_path, content, fault):
 
     assert fault in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_rows_of_different_lengths_are_one_plain_line(tmp_path):
+    (tmp_path / "bad.json").write_text("[[1, 0, 0], [0, 1, 0], [1]]")
+
+    with pytest.raises(ConfigError, match=r"one number for each class, got 3 in row 0 and 1 in row 2\.$"):
+        corrupt_labels(LABELS % 3, f"matrix:{tmp_path / 'bad.json'}", 0.5, 3, 0)
 
 
 @pytest.mark.parametrize("name", ["absent.csv", "table.txt"])

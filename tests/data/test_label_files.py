@@ -296,12 +296,12 @@ def test_a_subset_keeps_the_make_up_and_the_names(data, size):
 
 @pytest.mark.parametrize("size", [0, 49])
 def test_a_subset_of_no_possible_size_is_refused(data, size):
-    with pytest.raises(ConfigError, match=rf"subset must lie in \[1, 48\], got {size}"):
+    with pytest.raises(ConfigError, match=f"subset must be between 1 and 48, got {size}"):
         subset(data, size, 0)
 
 
 def test_classes_that_a_subset_loses_are_named(data):
-    assert "1 of 3 classes are not in the subset" in subset(data, 2, 0).notes[-1]
+    assert "1 of 3 classes is not in the subset" in subset(data, 2, 0).notes[-1]
 
 
 def test_a_subset_of_a_large_folder_is_read_into_memory(pets, monkeypatch):

@@ -56,8 +56,8 @@ def test_a_class_of_one_stays_in_training_and_is_named():
     assert 40 in train
     assert len(validation) == len(test) == 4
     assert notes == [
-        "1 of 3 classes have too few examples to be in the validation part: yak.",
-        "1 of 3 classes have too few examples to be in the test part: yak.",
+        "1 of 3 classes has too few examples to be in the validation part: yak.",
+        "1 of 3 classes has too few examples to be in the test part: yak.",
     ]
 
 

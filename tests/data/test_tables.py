@@ -229,8 +229,15 @@ def test_other_values_and_other_splits_have_other_fingerprints(saved):
             "is separated by semicolons, save it with commas: its columns read as 'size;label'.",
         ),
         (b"size\tlabel\n1\ta\n", "is separated by tabs"),
+        (
+            b"a;text;label\n1;so, so;x\n2;one, two, three;y\n",
+            "semicolons, save it with commas: its columns read as 'a;t",
+        ),
+        (b"a\ttext\tlabel\n1\tso, so\tx\n2\tone, two, three\ty\n", "is separated by tabs, save it with commas"),
+        (b"a,b,label\n1,2,x\n1,2,3,y\n", "line 3 has 4 fields, the lines before it 3. Text that holds commas"),
+        (b'a,b,label\n1,"2,x\n1,2,y\n', "a double quote is opened and never closed."),
         (b"label,size,label\na,1,b\nb,2,a\n", "has two columns 'label': rename or delete one of them."),
-        (b"size,label\n1,a\n2,b,c,d\n", "Expected 2 fields in line 3, saw 4."),
+        (b"size,label\n1,a\n2,b,c,d\n", "line 3 has 4 fields, the lines before it 2."),
     ],
 )
 def test_a_csv_of_another_make_is_one_line(tmp_path, content, fault):
@@ -241,6 +248,14 @@ def test_a_csv_of_another_make_is_one_line(tmp_path, content, fault):
 
     assert fault in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_column_without_a_name_is_called_by_its_place(tmp_path):
+    (tmp_path / "a.csv").write_text("size,,label\n" + "1,1,a\n2,2,b\n3,,a\n" * 20)
+
+    dataset = load_dataset(str(tmp_path / "a.csv"))
+    assert any("(no name, column 2)" in note for note in dataset.notes), dataset.notes
+    assert not any("Unnamed" in note for note in dataset.notes)
 
 
 def test_a_second_column_of_the_labels_is_no_feature(tmp_path):

@@ -17,6 +17,7 @@ def wrong(): return {"X": X, "labels": y}
 def nothing(): return None
 def more(): return {"X": X, "y": y, "true": y}
 def three(): return X, y, y
+def one(): return 1
 def ragged(): return [[1, 2], [3]] * 15, y
 def objects(): return X, np.array([1, None] * 15, dtype=object)
 def ends(): raise SystemExit(3)
@@ -65,6 +66,7 @@ def test_a_function_in_the_current_folder_gives_the_data(mine, name, classes):
             ConfigError,
             "must return (X, y) or a dict with X, y, true_labels, ids, classes, got a tuple of 3",
         ),
+        ("mydata:one", ConfigError, "ids, classes, got an int."),
         ("mydata:ragged", ConfigError, "X in mydata:ragged is no array: "),
         ("mydata:objects", ConfigError, "y in mydata:objects must be whole numbers or text, got object"),
         ("mydata:ends", ProbeError, "mydata:ends ended the program (exit code 3): it should return its data"),

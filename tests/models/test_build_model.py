@@ -1,5 +1,7 @@
 """Models by name, and the seeds they are built from."""
 
+import re
+
 import pytest
 import torch
 
@@ -144,12 +146,23 @@ def test_an_input_the_network_cannot_take_is_one_line():
         build_model("squeezenet1_1", input_shape=(3, 8, 8), num_classes=3, width=5, depth=1, seed=0)
 
 
+def test_the_networks_that_are_named_as_examples_take_small_images():
+    from probes.models import OTHER_MODELS
+
+    named = re.findall("such as ([a-z0-9_]+) or ([a-z0-9_]+)", OTHER_MODELS["NAME"])[0]
+    for name in (*named, "mobilenet_v3_small"):
+        model = build_model(name, input_shape=(1, 8, 8), num_classes=3, width=5, depth=1, seed=0)
+        assert model.eval()(torch.zeros(2, 1, 8, 8)).shape == (2, 3)
+
+
 def test_a_vision_transformer_takes_square_images_that_its_patches_divide():
     options = {"num_classes": 3, "width": 5, "depth": 1, "seed": 0}
 
     assert build_model("vit_b_32", input_shape=(1, 64, 64), **options)(torch.zeros(2, 1, 64, 64)).shape == (2, 3)
     for shape in ((3, 30, 30), (3, 32, 64)):
-        with pytest.raises(ConfigError, match=r"cannot take examples of shape .*Wrong image height! Expected 224"):
+        with pytest.raises(
+            ConfigError, match=r"cannot take examples of shape .*Wrong image height! Expected 224 .*choose a --model"
+        ):
             build_model("vit_b_32", input_shape=shape, **options)
 
 

@@ -1,5 +1,8 @@
 """How early noise could have been found, which score finds it, and what can be said without truth."""
 
+import json
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -8,6 +11,7 @@ from probes.runs.run import open_run
 from probes.runs.writer import RunWriter
 from probes.scores import CATALOGUE
 from probes.scores.detection import ranking_values
+from probes.training import TrainConfig
 from probes_reports.figures.epoch_axis import place
 from probes_reports.figures.finding import LOW, STRONG, ScoreLine, auroc_by_epoch
 from probes_reports.figures.flags import ClassFlags, flags_by_class
@@ -310,6 +314,17 @@ def test_without_truth_only_the_flags_are_shown(tmp_path):
     assert "rightly" not in text_of(section)
     traces = [trace.name for trace in section.plots()[0].wide.data]
     assert traces == ["flagged"]
+
+
+def test_without_truth_a_run_of_probe_train_says_where_its_data_take_it(tmp_path):
+    write_run(tmp_path / "run", truth=False)
+    meta = json.loads((tmp_path / "run/run.json").read_text())
+    (tmp_path / "run/run.json").write_text(json.dumps({**meta, "config": asdict(TrainConfig())}))
+
+    text = text_of(finding.build(RunView(open_run(tmp_path / "run"))))
+    assert "ExampleTracker" not in text
+    for words in ("a column true_label of a table", "true_labels of an .npz", "--given-labels FILE"):
+        assert words in text
 
 
 @pytest.mark.parametrize(("share", "missing"), [(0.0, "there is no noisy one"), (1.0, "there is no clean one")])

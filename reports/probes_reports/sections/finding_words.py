@@ -107,8 +107,7 @@ def undefined_caption(view: RunView) -> tuple[Caption, ...]:
     if view.num_noisy is None:
         texts = [
             f"{compares} cannot be computed here: no true label was recorded.",
-            "Where they are known, pass them when recording: ExampleTracker(…, true_labels=labels). They only "
-            "evaluate; no score ever sees them.",
+            f"{_how_to_tell_the_truth(view)} They only evaluate; no score ever sees them.",
         ]
     elif view.num_noisy == 0:
         texts = [
@@ -117,6 +116,16 @@ def undefined_caption(view: RunView) -> tuple[Caption, ...]:
             "find it.",
         ]
     return tuple(Caption(prose(text)) for text in texts)
+
+
+def _how_to_tell_the_truth(view: RunView) -> str:
+    """Where true labels go: into the data of `probe train`, or to one's own tracker."""
+    if "noise_kind" not in view.config:
+        return "Where they are known, pass them when recording: ExampleTracker(…, true_labels=labels)."
+    return (
+        "Where they are known, add them to the data: a column true_label of a table, true_labels of an .npz; or let "
+        "the data hold the true labels and a file the given ones: probe train --given-labels FILE."
+    )
 
 
 def curves_caption(view: RunView, curves: Curves) -> Prose:
