@@ -148,3 +148,22 @@ def test_what_cannot_be_audited_is_one_line_before_any_work(tmp_path, data, opti
     with pytest.raises((ConfigError, ValueError), match=message):
         audit(data, tmp_path / "mine", **options)
     assert not (tmp_path / "mine").exists()
+
+
+@pytest.mark.slow
+def test_rows_that_nobody_could_tell_are_not_counted_as_wrong_with_confidence(tmp_path):
+    """docs/audit.md's figures: labels drawn from a logistic model, 19 in 100 of them the less probable one, none wrong."""
+    random = np.random.default_rng(1)
+    features = random.normal(size=(3000, 6))
+    odds = 1 / (1 + np.exp(-1.5 * (features @ [1, -1, 0.5, 0.7, 0, 0])))
+    labels = (random.random(3000) < odds).astype(int)
+    assert np.minimum(odds, 1 - odds).mean() == pytest.approx(0.19, abs=0.005)
+    np.savez(tmp_path / "drawn.npz", X=features.astype(np.float32), y=labels)
+
+    found = audit(str(tmp_path / "drawn.npz"), tmp_path / "audit")
+
+    estimate = found.meta["estimate"]
+    assert estimate["errors"] == pytest.approx(435, abs=60)
+    assert not estimate["trusted"]
+    assert estimate["low"] < 100
+    assert any("classes overlap" in sentence for sentence in found.meta["warnings"])
