@@ -152,7 +152,7 @@ def test_what_cannot_be_audited_is_one_line_before_any_work(tmp_path, data, opti
 
 @pytest.mark.slow
 def test_rows_that_nobody_could_tell_are_not_counted_as_wrong_with_confidence(tmp_path):
-    """docs/audit.md's figures: labels drawn from a logistic model, 19 in 100 of them the less probable one, none wrong."""
+    """docs/audit.md's figures: labels drawn from a logistic model, 19 in 100 of them the less probable one."""
     random = np.random.default_rng(1)
     features = random.normal(size=(3000, 6))
     odds = 1 / (1 + np.exp(-1.5 * (features @ [1, -1, 0.5, 0.7, 0, 0])))
