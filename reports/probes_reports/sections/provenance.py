@@ -44,6 +44,7 @@ def build(view: RunView) -> Section | Absent:
     noise = "Label noise" if view.words is LABELS else "Noise" if view.words is MIXED else "Replaced inputs"
     entries = (
         Entry("Data", _data(view)),
+        Entry("Reading the data", _notes(view)),
         Entry(noise, _noise(view)),
         Entry("Model", _model(view)),
         Entry("Training", _training(view)),
@@ -88,6 +89,12 @@ def _data(view: RunView) -> str:
     standardised = "" if mean is None or sd is None else f"standardised with mean {mean:.3f}, sd\u00a0{sd:.3f}"
     what = _joined(name, f"{shape} pixels" if shape else "", classes, by=", ")
     return _joined(what, sizes, standardised, _seed(view, "split"))
+
+
+def _notes(view: RunView) -> str:
+    """What was skipped, left out or changed while the data were read; it may name files."""
+    notes = _part(view, "dataset").get("notes") or []
+    return " ".join(str(note) for note in notes) if view.with_paths else ""
 
 
 def _noise(view: RunView) -> str:
@@ -137,8 +144,17 @@ def _training(view: RunView) -> str:
     if "momentum" in config:
         config = {"optimizer": "SGD", **config}  # the only one there was before it could be chosen
     known = (text.format(config[name]) for name, text in settings if config.get(name) is not None)
-    ended = "" if view.finished else f"{view.run.status} after epoch {count(view.last_epoch)}"
+    ended = _stopped_early(view) if view.finished else f"{view.run.status} after epoch {count(view.last_epoch)}"
     return _joined(_joined(*known, by=", ") or "settings not recorded", ended, _effort(view), _seed(view, "order"))
+
+
+def _stopped_early(view: RunView) -> str:
+    """Where training ended before its last epoch because validation no longer improved; "" where it did not."""
+    patience, epochs = view.config.get("early_stopping"), view.config.get("epochs")
+    if patience is None or epochs is None or view.last_epoch >= int(epochs):
+        return ""
+    over = "one epoch" if patience == 1 else f"{count(int(patience))} epochs"
+    return f"stopped early after epoch {count(view.last_epoch)}: no better on validation for {over}"
 
 
 def _effort(view: RunView) -> str:
