@@ -175,7 +175,9 @@ def test_what_was_skipped_and_left_out_is_said(tmp_path):
     view = write_run(tmp_path / "run", meta=meta)
     hidden = RunView(view.run, paths=False)
 
-    assert entries(view)["Reading the data"] == " ".join(notes)
+    assert entries(view)["Reading the data"] == (
+        "10 images were skipped, being unreadable: <b>.jpg. Images of 64 sizes were resized."
+    )
     assert "being unreadable: &lt;b&gt;.jpg." in render(view.run)
     assert "Reading the data" not in entries(hidden)
 

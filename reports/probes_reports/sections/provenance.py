@@ -25,10 +25,11 @@ UNKNOWN = "not recorded"
 
 @dataclass(frozen=True)
 class Entry:
-    """A term and what the run says of it."""
+    """A term and what the run says of it; `whole`: as wide as the page, being long."""
 
     term: str
     value: str
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,6 @@ def build(view: RunView) -> Section | Absent:
     noise = "Label noise" if view.words is LABELS else "Noise" if view.words is MIXED else "Replaced inputs"
     entries = (
         Entry("Data", _data(view)),
-        Entry("Reading the data", _notes(view)),
         Entry(noise, _noise(view)),
         Entry("Model", _model(view)),
         Entry("Training", _training(view)),
@@ -53,6 +53,7 @@ def build(view: RunView) -> Section | Absent:
         Entry("Data fingerprint", str(_part(view, "dataset").get("fingerprint") or "")),
         Entry("This file holds", _held(view)),
         Entry("Limits", _limits(view)),
+        Entry("Reading the data", _notes(view), whole=True),
     )
     shown = Provenance(tuple(entry for entry in entries if entry.value), _command(view))
     return Section(
@@ -93,8 +94,8 @@ def _data(view: RunView) -> str:
 
 def _notes(view: RunView) -> str:
     """What was skipped, left out or changed while the data were read; it may name files."""
-    notes = _part(view, "dataset").get("notes") or []
-    return " ".join(str(note) for note in notes) if view.with_paths else ""
+    notes = [str(note) for note in _part(view, "dataset").get("notes") or []]
+    return " ".join(note[:1].upper() + note[1:] for note in notes) if view.with_paths else ""
 
 
 def _noise(view: RunView) -> str:
@@ -139,7 +140,7 @@ def _training(view: RunView) -> str:
         ("lr", "learning rate {:g}"),
         ("momentum", "momentum {:g}"),
         ("batch_size", "batch {:,}"),
-        ("epochs", "{:,} epochs"),
+        ("epochs", "{:,} epoch" if config.get("epochs") == 1 else "{:,} epochs"),
     )
     if "momentum" in config:
         config = {"optimizer": "SGD", **config}  # the only one there was before it could be chosen
