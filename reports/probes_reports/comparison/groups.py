@@ -26,7 +26,20 @@ from probes_reports.sections.section import (
     Section,
     Table,
 )
-from probes_reports.wording import LABELS, Clause, Prose, clean, count, muted, noisy, percent, prose, strong, true
+from probes_reports.wording import (
+    LABELS,
+    Clause,
+    Prose,
+    clean,
+    count,
+    muted,
+    noisy,
+    percent,
+    prose,
+    strong,
+    true,
+    wide_only,
+)
 
 __all__ = ["GroupRow", "build", "group_rows"]
 
@@ -325,7 +338,10 @@ def _label(row: GroupRow) -> Prose:
 
 
 def _small(change: Change | None, *, errors: bool) -> tuple[Clause, ...]:
-    return () if change is None else (muted(f" {points(change.difference)}{_error(change) if errors else ''}"),)
+    if change is None:
+        return ()
+    told = muted(f" {points(change.difference)}")
+    return (told, wide_only(_error(change))) if errors else (told,)
 
 
 def _change(change: Change | None) -> Prose:

@@ -319,11 +319,11 @@ def _guide_texts(guides: Sequence[Guide], first: int, last: int, frame: _Frame) 
 
 
 def _side_names(bands: Sequence[LossBand], frame: _Frame) -> list[dict[str, Any]]:
-    """The groups below their sides of the histogram; of many, a name breaks at its underscore."""
+    """The groups below their sides of the histogram; of many, a name is on two lines where it can be."""
     several = len(bands) > 2
     return [
         annotation(
-            f"<b>{escape(band.label).replace('_', '_<br>') if several else escape(band.label)}</b>",
+            f"<b>{_broken(escape(band.label)) if several else escape(band.label)}</b>",
             (domain[0] + domain[1]) / 2,
             frame.slice_domain[1][0],
             TEXT[band.role],
@@ -335,6 +335,13 @@ def _side_names(bands: Sequence[LossBand], frame: _Frame) -> list[dict[str, Any]
         )
         for band, domain in zip(bands, _slice_domains(len(bands), frame), strict=True)
     ]
+
+
+def _broken(name: str) -> str:
+    """On two lines where it has an underscore or a space; "3 other kinds" before its last word."""
+    if "_" in name:
+        return name.replace("_", "_<br>")
+    return "<br>".join(name.rsplit(" ", 1))
 
 
 def _unit(edges: np.ndarray, narrow: bool) -> dict[str, Any]:
