@@ -115,7 +115,8 @@ def test_one_kind_is_not_told_apart(probe, small_run):
 def test_a_class_of_nearly_all_examples_is_warned_of(probe, tmp_path):
     labels = np.zeros(100, dtype=int)
     labels[0] = 1
-    writer = RunWriter.create(tmp_path / "run", num_examples=100, meta={"dataset": {"classes": ["no", "yes"]}})
+    meta = {"dataset": {"name": "toy", "classes": ["no", "yes"]}}
+    writer = RunWriter.create(tmp_path / "run", num_examples=100, measure="sweep", meta=meta)
     writer.write_examples({"given_label": labels, "true_label": labels, "noisy": np.zeros(100, dtype=bool)})
     signals = dict.fromkeys(("loss", "margin", "entropy", "el2n"), np.ones(100, np.float32))
     counts = {"visits": np.ones(100, np.int32), "prediction": np.zeros(100, np.int32)}
