@@ -38,6 +38,7 @@ def command(run: Path | None, as_json: bool) -> None:
     """
     from probes import flags_by_class, open_run
     from probes.runs.kinds import detection_by_kind, kinds_of
+    from probes_reports.majority import majority
 
     opened = open_run(chosen_run(run))
     summary = opened.summary()
@@ -51,7 +52,8 @@ def command(run: Path | None, as_json: bool) -> None:
         *_detection_table(summary, detection_by_kind(opened)),
         *_flags_table(flags),
     ]
-    click.echo("\n\n".join([columns(rows), *tables]))
+    caution = visible(majority(opened))
+    click.echo("\n\n".join([columns(rows), *([caution] if caution else []), *tables]))
 
 
 def _doubt(run: Run, summary: Mapping[str, Any]) -> str:

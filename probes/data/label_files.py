@@ -111,11 +111,14 @@ def relabel(dataset: Dataset, path: Path | str) -> Dataset:
     rows = meant & (positions >= 0)
     given = dataset.train.given_labels.cpu().numpy().copy()
     before = given.copy()
-    given[positions[rows]] = file.labels(column, rows, names_first=column == "label")
+    told = file.labels(column, rows, names_first=column == "label")
+    same = int((told == before[positions[rows]]).sum())
+    given[positions[rows]] = told
     relabelled = dataset.with_labels(given)
     gone = _lost_classes(dataset, relabelled)
     changed = int((given != before).sum())
-    return relabelled.with_note(f"{_were(changed)} relabelled.", *gone, *_outside(positions[meant]))
+    notes = (f"{_were(changed)} relabelled.", *_same(f"{file.row} of {path}", same), *gone, *_outside(positions[meant]))
+    return relabelled.with_note(*notes)
 
 
 class _Names:
@@ -170,6 +173,11 @@ class _Names:
 
     def _ids_elsewhere(self) -> set[str]:
         return {_plain(value) for ids in (self._dataset.other_ids, self._dataset.part_ids) for value in ids}
+
+    @property
+    def row(self) -> str:
+        """What a row that is acted on is called."""
+        return "accepted row" if "decision" in self._frame else "row"
 
     def meant(self) -> np.ndarray:
         """Which rows a file of decisions or flags asks to act on; all rows of any other: bool, (rows,)."""
@@ -233,6 +241,16 @@ def _lost_classes(before: Dataset, after: Dataset) -> list[str]:
     lost = np.setdiff1d(before.train.given_labels.cpu().numpy(), after.train.given_labels.cpu().numpy())
     names = some(before.classes[label] for label in lost)
     return [f"{counted(len(lost), 'class', 'classes')} lost every training example: {names}."] if lost.size else []
+
+
+def _same(row: str, count: int) -> list[str]:
+    """A note on rows, called so with their file, that ask for the label that their example has."""
+    if not count:
+        return []
+    if count == 1:
+        return [f"1 {row} suggests the given label itself and was left as it was."]
+    rows = row.replace("row", "rows", 1)
+    return [f"{count:,} {rows} suggest the given label itself and were left as they were."]
 
 
 def _outside(positions: np.ndarray) -> list[str]:

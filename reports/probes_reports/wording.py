@@ -105,12 +105,12 @@ def percent(share: float | None, digits: int = 1) -> str:
         return "unknown"
     if share in (0.0, 1.0):
         return f"{share * 100:.0f}%"
-    smallest = 10.0**-digits
-    if share * 100 < smallest / 2:
+    smallest, rounded = 10.0**-digits, f"{share * 100:.{digits}f}"
+    if float(rounded) == 0:
         return f"<{smallest:.{digits}f}%"
-    if (1 - share) * 100 < smallest / 2:
+    if float(rounded) == 100:
         return f">{100 - smallest:.{digits}f}%"
-    return f"{share * 100:.{digits}f}%"
+    return f"{rounded}%"
 
 
 def count(value: int) -> str:

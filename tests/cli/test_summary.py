@@ -3,9 +3,11 @@
 import json
 import re
 
+import numpy as np
 import pytest
 
 from probes import open_run
+from probes.runs.writer import RunWriter
 from probes.scores import CATALOGUE
 
 
@@ -108,3 +110,17 @@ def test_text_tells_kinds_of_noise_apart(probe, tmp_path):
 
 def test_one_kind_is_not_told_apart(probe, small_run):
     assert "kind of noise" not in probe("summary").stdout
+
+
+def test_a_class_of_nearly_all_examples_is_warned_of(probe, tmp_path):
+    labels = np.zeros(100, dtype=int)
+    labels[0] = 1
+    meta = {"dataset": {"name": "toy", "classes": ["no", "yes"]}}
+    writer = RunWriter.create(tmp_path / "run", num_examples=100, measure="sweep", meta=meta)
+    writer.write_examples({"given_label": labels, "true_label": labels, "noisy": np.zeros(100, dtype=bool)})
+    signals = dict.fromkeys(("loss", "margin", "entropy", "el2n"), np.ones(100, np.float32))
+    counts = {"visits": np.ones(100, np.int32), "prediction": np.zeros(100, np.int32)}
+    writer.write_epoch(1, {"example": np.arange(100), **signals, **counts})
+    writer.finish("complete")
+
+    assert "answering “no” always would reach 99.0% of the clean examples" in probe("summary", writer.path).stdout

@@ -315,3 +315,14 @@ def test_a_subset_of_a_large_folder_is_read_into_memory(pets, monkeypatch):
     rows = np.isin(whole.ids, small.ids)
     assert np.array_equal(small.train.images, whole.train.images[rows])
     assert np.array_equal(small.train.inputs, whole.train.inputs[rows])
+
+
+def test_rows_that_suggest_the_given_label_are_counted_and_change_nothing(data, saved):
+    rows = rows_of(data)
+    suggested = [rows[0], rows[1], (rows[2] + 1) % 3, rows[3]]
+    file = saved(id=list(data.ids[:4]), decision=["accept"] * 3 + ["reject"], suggested_label=suggested)
+
+    cleaned = relabel(data, file)
+
+    assert cleaned.notes[-2] == "1 training example was relabelled."
+    assert cleaned.notes[-1] == f"2 accepted rows of {file} suggest the given label itself and were left as they were."

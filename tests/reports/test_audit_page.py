@@ -483,3 +483,72 @@ def test_the_saved_file_is_what_exclude_and_relabel_read(reviewed):
     assert sorted(set(dataset.ids) - set(left.ids)) == sorted(dataset.ids[accepted])
     assert np.flatnonzero(changed != labels).tolist() == sorted(accepted)
     assert (changed[accepted] == (labels[accepted] + 1) % 3).all()
+
+
+@pytest.fixture
+def unflagged(browser, write):
+    """The page of an audit without a flag, its first card selected: no card has a suggestion."""
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.goto(probes_reports.build(write(flagged=[])).as_uri())
+    page.keyboard.press("j")
+    yield page
+    page.close()
+
+
+@pytest.mark.parametrize("act", ["key", "button"])
+def test_without_another_label_to_suggest_nothing_is_accepted(unflagged, act):
+    first = unflagged.locator(".candidate").first
+    if act == "key":
+        unflagged.keyboard.press("a")
+    else:
+        first.locator("[data-decide=accept]").click()
+
+    assert _decisions(unflagged) == {}
+    assert unflagged.locator("#review-save").is_disabled()
+    assert "No other label is suggested" in first.inner_text()
+    unflagged.keyboard.press("r")
+    assert _decisions(unflagged) == {"0": "reject"}
+    assert "No other label is suggested" not in first.inner_text()
+
+
+def test_of_two_classes_accepting_an_unflagged_example_saves_the_other(browser, write, tmp_path):
+    page = browser.new_page()
+    folder = write(flagged=[], given=np.arange(N) % 2)
+    meta = json.loads((folder / "audit.json").read_text(encoding="utf-8"))
+    (folder / "audit.json").write_text(json.dumps({**meta, "classes": CLASSES[:2]}), encoding="utf-8")
+    page.goto(probes_reports.build(folder).as_uri())
+    for key in ("j", "a", "r"):
+        page.keyboard.press(key)
+    with page.expect_download() as download:
+        page.click("#review-save")
+    download.value.save_as(tmp_path / "decisions.csv")
+    page.close()
+
+    saved = pd.read_csv(tmp_path / "decisions.csv")
+    assert saved["decision"].tolist() == ["accept", "reject"]
+    assert (saved["suggested_label"] == saved["given_label"]).tolist() == [False, True]
+
+
+def test_the_number_shown_follows_the_filter(folder, browser):
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.goto(probes_reports.build(folder).as_uri())
+    assert page.locator("#review-shown").inner_text() == "24 shown"
+    page.select_option("#review-given", "0")
+
+    assert page.locator("#review-shown").inner_text() == f"{page.locator('.candidate:visible').count()} shown"
+    assert page.locator(".candidate:visible").count() < 24
+    page.close()
+
+
+def test_a_date_is_shown_whole_and_a_rare_value_is_not_none(write, browser):
+    columns = ["example", "rank", "feature", "value", "deviation", "class_share"]
+    rows = [(example, 0, "when", "2020-06-17", np.nan, 0.005) for example in range(N)]
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(probes_reports.build(write(pictures=False, features=pd.DataFrame(rows, columns=columns))).as_uri())
+    cell = page.locator(".features tbody td").first
+
+    assert cell.inner_text() == "2020-06-17"
+    assert cell.evaluate("cell => cell.scrollWidth <= cell.clientWidth")
+    assert page.locator(".features tbody .odd").first.inner_text() == "0.5%"
+    assert page.locator(".features thead .odd").first.inner_text() == "in its class"
+    page.close()

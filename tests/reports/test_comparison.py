@@ -15,7 +15,7 @@ from probes.runs.writer import RunWriter
 from probes_reports.assembly import POLICY
 from probes_reports.building import comparison_file
 from probes_reports.comparison import examples as examples_section
-from probes_reports.comparison import groups
+from probes_reports.comparison import group_words, groups
 from probes_reports.comparison.answer import answer, lede, tiles
 from probes_reports.comparison.change import Change, paired_change, points, unpaired_change
 from probes_reports.comparison.compared import read_runs
@@ -24,6 +24,7 @@ from probes_reports.comparison.groups import group_rows
 from probes_reports.comparison.headline import headline
 from probes_reports.comparison.page import render
 from probes_reports.comparison.pairing import pair
+from probes_reports.sections.section import Table
 from probes_reports.wording import plain_text
 
 N, K = 60, 3
@@ -492,14 +493,37 @@ def test_a_damaged_file_is_one_clear_error_and_can_be_skipped(write, before):
         assert len(read_runs([before, damaged], skip_bad=True)) == 1
 
 
-def row(name, difference, error):
-    return groups.GroupRow(name, "clean", (f"{name} examples,", "as given"), (11, 11), (0.5, 0.5 + difference),
+def row(name, difference, error, size=11):
+    return groups.GroupRow(name, "clean", (f"{name} examples,", "as given"), (size, size), (0.5, 0.5 + difference),
                            (None, Change(difference, error)), paired=True)  # fmt: skip
 
 
 def test_a_larger_change_that_tells_nothing_is_not_denied(cleaned):
-    told = plain_text(groups._answer(cleaned, {"end": [row("few", 0.273, 0.141), row("many", -0.167, 0.03)]}))
-    alone = plain_text(groups._answer(cleaned, {"end": [row("many", -0.167, 0.03)]}))
+    told = plain_text(group_words.answer(cleaned, {"end": [row("few", 0.273, 0.141), row("many", -0.167, 0.03)]}))
+    alone = plain_text(group_words.answer(cleaned, {"end": [row("many", -0.167, 0.03)]}))
 
     assert told.startswith("The largest change of a training group beyond two standard errors is in the end: many")
     assert alone.startswith("The largest change of a training group is in the end: many")
+
+
+def test_the_group_of_most_examples_leads_and_a_small_one_with_a_larger_change_follows(cleaned):
+    rows = [row("leftover", 0.722, 0.1), row("all", 0.012, 0.003, size=1200)]
+    told = plain_text(group_words.answer(cleaned, {"end": rows}))
+    alike = plain_text(group_words.answer(cleaned, {"end": [rows[0], row("all", 0.002, 0.003, size=1200)]}))
+
+    assert told.startswith(
+        "In the end the largest training group, all examples,, was answered as given more often in B than in A, "
+        "by 1.2 points. The largest change of a training group is in the end: leftover"
+    )
+    assert "as given about as often in B as in A." in alike
+
+
+def test_three_runs_have_standard_errors_too(write, before, after):
+    runs = read_runs([before, after, write("third", mended=range(0, 30, 3))])
+    section = groups.build(runs, pair(runs))
+    table = next(part for part in section.parts if isinstance(part, Table))
+    change = next(row for row in group_rows(runs, pair(runs), "best") if row.key == "clean").changes[1]
+
+    cells = next(cells for cells in table.rows if plain_text(cells[0].text).startswith("clean"))
+    assert plain_text(cells[3].text).endswith(f"{points(change.difference)} ± {change.error * 100:.1f}")
+    assert "± one standard error" in plain_text(section.caption)

@@ -244,3 +244,16 @@ def test_long_runs_are_thinned_but_keep_key_epochs():
 
 def test_short_runs_are_drawn_whole():
     assert loss.drawn_epochs([0, 1, 2, 5], key=[2]).tolist() == [0, 1, 2, 5]
+
+
+@pytest.mark.parametrize("noisy", [NOISY, None])
+def test_the_share_below_the_scale_stands_under_the_name_of_its_group_and_over_no_bar(view_of, noisy):
+    table = losses()
+    table[2, :30] = 1e-9
+    plot = loss.build(view_of(table, noisy=noisy)).plots()[0]
+
+    for figure in (plot.wide, plot.narrow):
+        below = [note for note in figure.layout.annotations if "lower \u2193" in note.text]
+        names = {note.x: note.yshift for note in figure.layout.annotations if note.yshift == -29}
+        assert below
+        assert all(note.yanchor == "top" and note.yshift <= names[note.x] - 15 for note in below)

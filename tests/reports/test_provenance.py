@@ -7,6 +7,7 @@ from jinja2 import Environment, PackageLoader
 from probes.runs.run import open_run
 from probes.runs.thumbnails import encode_png
 from probes.runs.writer import RunWriter
+from probes_reports.page import render
 from probes_reports.sections import provenance
 from probes_reports.view import RunView
 
@@ -165,3 +166,29 @@ def test_the_template_shows_every_entry_and_escapes_it(tmp_path):
     assert page.count("<dt>") == len(shown(view).entries) + 1
     assert page.count("&lt;/dd&gt;&lt;script&gt;alert(1)&lt;/script&gt;") == 2
     assert "<script>" not in page
+
+
+def test_what_was_skipped_and_left_out_is_said(tmp_path):
+    notes = ["10 images were skipped, being unreadable: <b>.jpg.", "images of 64 sizes were resized."]
+    meta = {**FULL, "dataset": {**FULL["dataset"], "notes": notes}}
+
+    view = write_run(tmp_path / "run", meta=meta)
+    hidden = RunView(view.run, paths=False)
+
+    assert entries(view)["Reading the data"] == (
+        "10 images were skipped, being unreadable: <b>.jpg. Images of 64 sizes were resized."
+    )
+    assert "being unreadable: &lt;b&gt;.jpg." in render(view.run)
+    assert "Reading the data" not in entries(hidden)
+
+
+@pytest.mark.parametrize(
+    ("patience", "epochs", "stopped"),
+    [(3, 120, "stopped early after epoch 1: no better on validation for 3 epochs"), (3, 1, ""), (None, 120, "")],
+)
+def test_a_run_that_was_stopped_early_says_so(tmp_path, patience, epochs, stopped):
+    meta = {**FULL, "config": {**FULL["config"], "epochs": epochs, "early_stopping": patience}}
+    told = entries(write_run(tmp_path / "run", meta=meta))["Training"]
+
+    assert ("stopped early" in told) == bool(stopped)
+    assert stopped in told

@@ -49,7 +49,7 @@ def features_by_example(table: pd.DataFrame, chosen: set[int]) -> dict[int, tupl
 def _feature(row: dict[str, Any]) -> Feature:
     share, deviation = row["class_share"], float(row["deviation"])
     if share == share:
-        odd = percent(share, 0)
+        odd = percent(share, 0 if share >= 0.01 else 1)
         meaning = f"{percent(share)} of the examples with this label have this value"
     elif abs(deviation) < 0.05:
         odd, meaning = "mean", "the mean of the examples with this label"

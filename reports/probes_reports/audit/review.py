@@ -36,7 +36,8 @@ READ = (
     ),
     prose(
         "Keys: arrows or j and k move, a says that the label is wrong and the suggestion right, r that the label is "
-        "right, x or space takes it back. Decisions live in this page until you save them."
+        "right, x or space takes it back. Of an example that looks like its own label no other is suggested: a leaves "
+        "it as it is, save for two classes, where the other is taken. Decisions live in this page until you save them."
     ),
     prose(
         "The saved file goes to probe train --exclude FILE, which leaves out what you accepted as wrong, or to "
@@ -66,6 +67,7 @@ class Card:
         features: of a table, the most unusual first.
         folded: further features, shown on demand.
         untold: how many more the example has.
+        accepted_label: what accepting saves: the suggestion, or of two classes the other; None where there is neither.
     """
 
     example: int
@@ -83,6 +85,7 @@ class Card:
     features: tuple[Feature, ...] = ()
     folded: tuple[Feature, ...] = ()
     untold: int = 0
+    accepted_label: int | None = None
 
 
 @dataclass(frozen=True)
@@ -203,7 +206,14 @@ def _card(view: AuditView, row: dict[str, Any], near: list[int], pictures: Pictu
             Neighbour(other, view.classes[view.given[other]], other in pictures) for other in others[:NEIGHBOURS]
         ),
         votes=tuple(Counter(view.classes[view.given[other]] for other in others).most_common(VOTES)),
+        accepted_label=_accepted_label(int(row["given_label"]), int(row["suggested_label"]), len(view.classes)),
     )
+
+
+def _accepted_label(given: int, suggested: int, classes: int) -> int | None:
+    if suggested != given:
+        return suggested
+    return 1 - given if classes == 2 else None
 
 
 def _with_features(card: Card, features: tuple[Feature, ...], columns: int) -> Card:

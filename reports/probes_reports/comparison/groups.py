@@ -9,6 +9,7 @@ import numpy as np
 
 from probes_reports.comparison.change import Change, paired_change, points, unpaired_change
 from probes_reports.comparison.compared import Compared, Moment
+from probes_reports.comparison.group_words import MOMENTS, answer
 from probes_reports.comparison.kinds import all_kinds, kinds_alone, shared_kinds
 from probes_reports.comparison.pairing import Pairing
 from probes_reports.figures.compared_curves import Role
@@ -25,13 +26,26 @@ from probes_reports.sections.section import (
     Section,
     Table,
 )
-from probes_reports.wording import LABELS, Clause, Prose, clean, count, muted, noisy, percent, prose, strong, true
+from probes_reports.wording import (
+    LABELS,
+    Clause,
+    Prose,
+    clean,
+    count,
+    muted,
+    noisy,
+    percent,
+    prose,
+    strong,
+    true,
+    wide_only,
+)
 
 __all__ = ["GroupRow", "build", "group_rows"]
 
 QUESTION, TITLE = "What changed for whom?", "Change per group"
 TONES = {"clean": clean, "noisy": noisy, "true": true}
-MOMENTS = {"best": "At the best validation accuracy", "end": "In the end"}
+WITH_ERRORS = 4  # runs beyond which a table has no room for standard errors; they are in its CSV
 
 
 @dataclass(frozen=True)
@@ -93,7 +107,7 @@ def build(runs: Sequence[Compared], pairing: Pairing) -> Section | Absent:
         key="groups",
         title=TITLE,
         question=QUESTION,
-        answer=_answer(runs, moments),
+        answer=answer(runs, moments),
         parts=parts,
         caption=_caption(runs, pairing, moments),
         how_to_read=_how_to_read(pairing),
@@ -305,7 +319,12 @@ def _field(change: Change | None, name: str) -> float | None:
 def _row(row: GroupRow, *, two: bool) -> tuple[Cell, ...]:
     sizes = list(dict.fromkeys("?" if size is None else count(size) for size in row.sizes))
     values = [
-        Cell(prose("unknown" if share is None else percent(share), *(() if two else _small(change))))
+        Cell(
+            prose(
+                "unknown" if share is None else percent(share),
+                *(() if two else _small(change, errors=len(row.shares) <= WITH_ERRORS)),
+            )
+        )
         for share, change in zip(row.shares, row.changes, strict=True)
     ]
     cells = (Cell(_label(row)), Cell(prose(" / ".join(sizes))), *values)
@@ -318,52 +337,22 @@ def _label(row: GroupRow) -> Prose:
     return prose(tone(first), muted(f", {' '.join(rest)}" if rest else ""))
 
 
-def _small(change: Change | None) -> tuple[Clause, ...]:
-    return () if change is None else (muted(f" {points(change.difference)}"),)
+def _small(change: Change | None, *, errors: bool) -> tuple[Clause, ...]:
+    if change is None:
+        return ()
+    told = muted(f" {points(change.difference)}")
+    return (told, wide_only(_error(change))) if errors else (told,)
 
 
 def _change(change: Change | None) -> Prose:
     if change is None:
         return prose("unknown")
-    error = "" if np.isnan(change.error) else f" ± {change.error * 100:.1f}"
-    return prose(strong(points(change.difference)) if change.tells else points(change.difference), muted(error))
+    told = points(change.difference)
+    return prose(strong(told) if change.tells else told, muted(_error(change)))
 
 
-def _answer(runs: Sequence[Compared], moments: Mapping[str, Sequence[GroupRow]]) -> Prose:
-    """The largest change of any training group that tells, from the first run to any other, at either moment."""
-    found = [
-        (change, row, runs[at], name)
-        for name, rows in moments.items()
-        for row in rows
-        for at, change in enumerate(row.changes)
-        if change is not None and row.role not in ("test", "validation")
-    ]
-    if not found:
-        return prose("No group of training examples can be compared.", muted(" What can be is below."))
-    telling = [entry for entry in found if entry[0].tells]
-    if not telling:
-        return prose(
-            "No group of training examples was answered clearly otherwise.",
-            muted(" Every change lies within two standard errors."),
-        )
-    change, row, run, name = max(telling, key=lambda entry: abs(entry[0].difference))
-    widest = max(abs(entry[0].difference) for entry in found)
-    beyond = " beyond two standard errors" if widest > abs(change.difference) else ""
-    verb = "more often" if change.difference > 0 else "less often"
-    by = points(abs(change.difference)).lstrip("+")
-    first, *rest = row.label
-    return prose(
-        f"The largest change of a training group{beyond} is {MOMENTS[name][0].lower()}{MOMENTS[name][1:]}: "
-        f"{first}, answered {' '.join(rest)} {verb} in {run.letter} than in {runs[0].letter}, by {by} points.",
-        muted(_counted(row)),
-    )
-
-
-def _counted(row: GroupRow) -> str:
-    if not row.paired:
-        return " These are not the same examples in each."
-    size = row.sizes[0] or 0
-    return f" Counted over the {count(size)} such examples." if size > 1 else " It is a single example."
+def _error(change: Change) -> str:
+    return "" if np.isnan(change.error) else f" ± {change.error * 100:.1f}"
 
 
 def _caption(runs: Sequence[Compared], pairing: Pairing, moments: Mapping[str, Sequence[GroupRow]]) -> Prose:
@@ -372,7 +361,12 @@ def _caption(runs: Sequence[Compared], pairing: Pairing, moments: Mapping[str, S
     change = (
         "± one standard error over the examples; bold from two on."
         if len(runs) == 2
-        else (f"The small number is the change from {runs[0].letter}, in points.")
+        else f"The small number is the change from {runs[0].letter}, in points"
+        + (
+            ", ± one standard error over the examples."
+            if len(runs) <= WITH_ERRORS
+            else "; its standard error is in the CSV."
+        )
     )
     what = (
         f"Training groups hold the {count(pairing.size)} examples that the runs share, matched {pairing.how}."

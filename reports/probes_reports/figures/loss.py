@@ -88,7 +88,7 @@ def loss_ribbons(
         guides: epochs to mark.
         narrow: the layout of a phone: the slice stands below the ribbons.
     """
-    frame = _narrow_frame() if narrow else _wide_frame(len(bands))
+    frame = _narrow_frame(len(bands)) if narrow else _wide_frame(len(bands))
     pairs = (((0, 4), 0.13), ((1, 3), 0.26)) if len(bands) < 3 else (((1, 3), 0.17),)
     first, last = int(epochs[0]), int(epochs[-1])
     figure = blank_figure(height=frame.height, left=frame.left, right=frame.right, top=frame.top, bottom=frame.bottom)
@@ -159,20 +159,22 @@ def slice_layouts(bands: Sequence[LossBand], epochs: np.ndarray, *, narrow: bool
 
 
 def _wide_frame(groups: int) -> _Frame:
-    left, right, top, bottom = 52, 16, 46, 66
-    width, height = WIDE_WIDTH - left - right, 480 - top - bottom
+    left, right, top, bottom = 52, 16, 46, 66 if groups < 3 else 82
+    total = 414 + bottom
+    width, height = WIDE_WIDTH - left - right, total - top - bottom
     end, start = WIDE_SPLIT if groups < 3 else SEVERAL_SPLIT
     return _Frame(
-        480, left, right, top, bottom, (width * end, height), ((0.0, end), (0.0, 1.0)), ((start, 1.0), (0.0, 1.0))
+        total, left, right, top, bottom, (width * end, height), ((0.0, end), (0.0, 1.0)), ((start, 1.0), (0.0, 1.0))
     )
 
 
-def _narrow_frame() -> _Frame:
-    left, right, top, bottom = 48, 12, 46, 66
-    width, height = NARROW_WIDTH - left - right, 700 - top - bottom
+def _narrow_frame(groups: int) -> _Frame:
+    left, right, top, bottom = 48, 12, 46, 66 if groups < 3 else 82
+    total = 634 + bottom
+    width, height = NARROW_WIDTH - left - right, total - top - bottom
     start, end = NARROW_SPLIT
     return _Frame(
-        700,
+        total,
         left,
         right,
         top,
@@ -285,14 +287,13 @@ def _slice_texts(bands: Sequence[LossBand], frame: _Frame) -> list[dict[str, Any
     """Epoch at the line, title of the histogram, shares below it; their words and places are states of the slider."""
     (low, high), (bottom, top) = frame.slice_domain
     paper: dict[str, Any] = {"xref": "paper", "yref": "paper", "yanchor": "bottom", "yshift": 3, "size": 12}
-    domains = _slice_domains(len(bands), frame)
-    sides = [(low, "left"), (high, "right")] if len(bands) == 2 else [(domain[1], "right") for domain in domains]
+    below = {**paper, "yanchor": "top", "yshift": -45 if len(bands) < 3 else -60}  # under the names of the groups
     return [
         annotation("", 0, 1, LIGHT.ink, size=12, yref="y domain", yanchor="bottom", yshift=20),
         annotation("", (low + high) / 2, top, LIGHT.ink, **paper),
         *(
-            annotation("", x, bottom, TEXT[band.role], xanchor=anchor, **paper)
-            for band, (x, anchor) in zip(bands, sides, strict=True)
+            annotation("", (domain[0] + domain[1]) / 2, bottom, TEXT[band.role], **below)
+            for band, domain in zip(bands, _slice_domains(len(bands), frame), strict=True)
         ),
     ]
 
@@ -318,11 +319,11 @@ def _guide_texts(guides: Sequence[Guide], first: int, last: int, frame: _Frame) 
 
 
 def _side_names(bands: Sequence[LossBand], frame: _Frame) -> list[dict[str, Any]]:
-    """The groups below their sides of the histogram; of many, a name breaks at its underscore."""
+    """The groups below their sides of the histogram; of many, a name is on two lines where it can be."""
     several = len(bands) > 2
     return [
         annotation(
-            f"<b>{escape(band.label).replace('_', '_<br>') if several else escape(band.label)}</b>",
+            f"<b>{_broken(escape(band.label)) if several else escape(band.label)}</b>",
             (domain[0] + domain[1]) / 2,
             frame.slice_domain[1][0],
             TEXT[band.role],
@@ -334,6 +335,13 @@ def _side_names(bands: Sequence[LossBand], frame: _Frame) -> list[dict[str, Any]
         )
         for band, domain in zip(bands, _slice_domains(len(bands), frame), strict=True)
     ]
+
+
+def _broken(name: str) -> str:
+    """On two lines where it has an underscore or a space; "3 other kinds" before its last word."""
+    if "_" in name:
+        return name.replace("_", "_<br>")
+    return "<br>".join(name.rsplit(" ", 1))
 
 
 def _unit(edges: np.ndarray, narrow: bool) -> dict[str, Any]:

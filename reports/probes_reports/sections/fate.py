@@ -203,7 +203,7 @@ def _plain_answer(view: RunView) -> Prose:
     seen = view.scores["visits"].fillna(0).to_numpy(dtype=np.float64) > 0
     share = float(learned[seen].notna().mean()) if seen.any() else float("nan")
     start = f"{percent(share)} of the examples were answered as labelled for good by epoch {view.last_epoch:,}."
-    if not seen.any() or learned.dropna().empty:
+    if not seen.any() or learned.dropna().empty or view.last_epoch == 1:
         return prose(start)
     first = int(np.ceil(float(learned.dropna().median())))
     return prose(start, muted(f" Half of those stayed so from epoch {first:,}."))

@@ -10,8 +10,8 @@ import numpy as np
 from probes.runs.kinds import kinds_of
 from probes_reports.figures.base import escape
 from probes_reports.figures.epoch_lines import Line, Scale, epoch_lines
-from probes_reports.figures.groups import DASH
-from probes_reports.sections.groups import LINE_SHAPES, joined, roles_of_kinds
+from probes_reports.figures.groups import kind_line
+from probes_reports.sections.groups import SHAPES, joined
 from probes_reports.sections.kinds_drawn import kind_name
 from probes_reports.sections.section import Absent, Cell, Column, Key, Part, Plot, Section, Swatch, Table
 from probes_reports.view import RunView
@@ -114,18 +114,11 @@ def _order(kind: Kind) -> tuple[float, float]:
 
 
 def _drawn(view: RunView, kinds: Sequence[Kind]) -> tuple[Part, ...]:
-    roles = roles_of_kinds([*view.kinds, *(kind.name for kind in kinds if kind.name not in view.kinds)])
+    names = [*view.kinds, *(kind.name for kind in kinds if kind.name not in view.kinds)]
+    styles = {name: kind_line(place) for place, name in enumerate(names)}
     lines = [
-        Line(
-            roles[kind.name],
-            kind.name,
-            kind.name,
-            kind.epochs,
-            kind.shares,
-            measured=False,
-            dash=DASH[roles[kind.name]],
-        )
-        for kind in kinds
+        Line(tone, kind.name, kind.name, kind.epochs, kind.shares, measured=False, dash=dash)
+        for kind, (tone, dash) in ((kind, styles[kind.name]) for kind in kinds)
     ]
     epochs, shares = view.drawn_curve("train/clean")
     if len(epochs):
@@ -138,7 +131,7 @@ def _drawn(view: RunView, kinds: Sequence[Kind]) -> tuple[Part, ...]:
         data_title="share answered as labelled, by kind",
     )
     written = " ".join(str(note.text) for note in plot.wide.layout.annotations)
-    key = tuple(Swatch(line.name, line.tone, LINE_SHAPES.get(line.tone, "line")) for line in lines)
+    key = tuple(Swatch(line.name, line.tone, SHAPES.get(line.dash, "dash") if line.dash else "line") for line in lines)
     return Key(key, narrow_only=all(escape(line.name) in written for line in lines)), plot
 
 

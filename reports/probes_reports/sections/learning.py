@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from probes_reports.figures.learning import Band, Curve, Mark, learning_curves
+from probes_reports.majority import majority
 from probes_reports.sections.kinds_drawn import kinds_drawn
 from probes_reports.sections.learning_words import Tile, header_facts, hero_facts, lede, noisy_group, tiles
 from probes_reports.sections.section import Key, Part, Plot, Section, Swatch
@@ -40,7 +41,9 @@ def build(view: RunView) -> Hero:
         how_to_read=_how_to_read(view) if parts else (),
         definition=_definition() if parts else (),
     )
-    return Hero(header_facts(view), lede(facts), tiles(facts), section)
+    caution = majority(view.run) if view.last_epoch and view.not_finite is None else ""
+    told = prose(*lede(facts), strong(f" {caution}")) if caution else lede(facts)
+    return Hero(header_facts(view), told, tiles(facts), section)
 
 
 def _answer_start(so_far: str, word: str) -> tuple[Clause, ...]:

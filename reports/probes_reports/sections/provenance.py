@@ -25,10 +25,11 @@ UNKNOWN = "not recorded"
 
 @dataclass(frozen=True)
 class Entry:
-    """A term and what the run says of it."""
+    """A term and what the run says of it; `whole`: as wide as the page, being long."""
 
     term: str
     value: str
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ def build(view: RunView) -> Section | Absent:
         Entry("Data fingerprint", str(_part(view, "dataset").get("fingerprint") or "")),
         Entry("This file holds", _held(view)),
         Entry("Limits", _limits(view)),
+        Entry("Reading the data", _notes(view), whole=True),
     )
     shown = Provenance(tuple(entry for entry in entries if entry.value), _command(view))
     return Section(
@@ -88,6 +90,12 @@ def _data(view: RunView) -> str:
     standardised = "" if mean is None or sd is None else f"standardised with mean {mean:.3f}, sd\u00a0{sd:.3f}"
     what = _joined(name, f"{shape} pixels" if shape else "", classes, by=", ")
     return _joined(what, sizes, standardised, _seed(view, "split"))
+
+
+def _notes(view: RunView) -> str:
+    """What was skipped, left out or changed while the data were read; it may name files."""
+    notes = [str(note) for note in _part(view, "dataset").get("notes") or []]
+    return " ".join(note[:1].upper() + note[1:] for note in notes) if view.with_paths else ""
 
 
 def _noise(view: RunView) -> str:
@@ -132,13 +140,22 @@ def _training(view: RunView) -> str:
         ("lr", "learning rate {:g}"),
         ("momentum", "momentum {:g}"),
         ("batch_size", "batch {:,}"),
-        ("epochs", "{:,} epochs"),
+        ("epochs", "{:,} epoch" if config.get("epochs") == 1 else "{:,} epochs"),
     )
     if "momentum" in config:
         config = {"optimizer": "SGD", **config}  # the only one there was before it could be chosen
     known = (text.format(config[name]) for name, text in settings if config.get(name) is not None)
-    ended = "" if view.finished else f"{view.run.status} after epoch {count(view.last_epoch)}"
+    ended = _stopped_early(view) if view.finished else f"{view.run.status} after epoch {count(view.last_epoch)}"
     return _joined(_joined(*known, by=", ") or "settings not recorded", ended, _effort(view), _seed(view, "order"))
+
+
+def _stopped_early(view: RunView) -> str:
+    """Where training ended before its last epoch because validation no longer improved; "" where it did not."""
+    patience, epochs = view.config.get("early_stopping"), view.config.get("epochs")
+    if patience is None or epochs is None or view.last_epoch >= int(epochs):
+        return ""
+    over = "one epoch" if patience == 1 else f"{count(int(patience))} epochs"
+    return f"stopped early after epoch {count(view.last_epoch)}: no better on validation for {over}"
 
 
 def _effort(view: RunView) -> str:

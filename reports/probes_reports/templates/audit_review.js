@@ -44,6 +44,7 @@
     by("review-more").hidden = rest <= 0;
     by("review-more").textContent = `Show ${text(Math.min(rest, STEP))} more of ${text(rest)}`;
     by("review-none").hidden = shown.length > 0;
+    by("review-shown").textContent = rest > 0 ? `${text(visible.size)} of ${text(shown.length)} shown` : `${text(shown.length)} shown`;
   }
   function more() {
     limit += STEP;
@@ -79,7 +80,12 @@
   }
 
   /* ---- decisions ---- */
+  const suggestion = (card) => card.dataset.accepted; // what accepting saves; "" where no other label is suggested
   function decide(card, decision) {
+    const nothing = decision === "accept" && suggestion(card) === "";
+    const hint = card.querySelector(".unsuggested");
+    if (hint) hint.hidden = !nothing;
+    if (nothing) return false;
     if (decision) decisions.set(position(card), decision);
     else decisions.delete(position(card));
     saved = decisions.size === 0;
@@ -87,6 +93,7 @@
     else delete card.dataset.decision;
     for (const button of card.querySelectorAll("[data-decide]")) button.setAttribute("aria-pressed", String(button.dataset.decide === decision));
     tell();
+    return true;
   }
   function tell() {
     const wrong = [...decisions.values()].filter((decision) => decision === "accept").length;
@@ -117,16 +124,19 @@
       go(shown.indexOf(start()));
     } else if (Object.hasOwn(MOVES, key)) go(at + MOVES[key]());
     else if (Object.hasOwn(DECIDE, key) && !(key === " " && event.target.closest("button, summary"))) {
-      decide(card, DECIDE[key]);
-      if (DECIDE[key]) go(at + 1);
+      if (decide(card, DECIDE[key]) && DECIDE[key]) go(at + 1);
     } else return;
     event.preventDefault();
   });
 
   /* ---- the file; ids as they are, because a program reads it and has to find them ---- */
   const quote = (value) => (/[",\n\r]/.test(String(value)) ? `"${String(value).replace(/"/g, '""')}"` : String(value));
+  function row(at, decision) {
+    const [id, example, given, suggested] = rows[at];
+    return [id, example, given, decision === "accept" ? suggestion(cards[at]) : suggested, decision];
+  }
   function table() {
-    const decided = [...decisions].sort(([a], [b]) => a - b).map(([at, decision]) => [...rows[at], decision]);
+    const decided = [...decisions].sort(([a], [b]) => a - b).map(([at, decision]) => row(at, decision));
     return [["id", "example", "given_label", "suggested_label", "decision"], ...decided].map((row) => row.map(quote).join(",")).join("\n") + "\n";
   }
   by("review-save").addEventListener("click", () => {

@@ -5,7 +5,7 @@ import pytest
 
 from probes_reports.page import render
 from probes_reports.sections import kinds
-from probes_reports.sections.section import Absent, Plot, Table
+from probes_reports.sections.section import Absent, Key, Plot, Table
 from probes_reports.view import RunView
 from probes_reports.wording import plain_text
 
@@ -56,3 +56,13 @@ def test_the_page_names_every_kind(view):
 def test_a_single_kind_has_no_section_of_its_own(small_run):
     assert isinstance(kinds.build(RunView(small_run)), Absent)
     assert 'id="kinds"' not in render(small_run)
+
+
+def test_seven_kinds_differ_in_colour_or_dash_in_figure_and_key(write_mixed, tmp_path):
+    names = ["uniform_all", "uniform_other", "pair", "instance", "shuffled_pixels", "random_pixels", "gaussian"]
+    drawn = np.array([names[at % 7] if at < 35 else "" for at in range(40)])
+    many = RunView(write_mixed(tmp_path / "run", wrong=np.arange(40) < 21, kinds=drawn, rates=None))
+
+    lines = [trace.line for trace in part(many, Plot).wide.data if trace.name in {*names, "clean"}]
+    swatches = {(swatch.tone, swatch.shape) for swatch in part(many, Key).items}
+    assert len({(line.color, line.dash) for line in lines}) == len(swatches) == 8
