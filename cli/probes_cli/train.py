@@ -228,14 +228,17 @@ def _refuse_with_resume(ctx: click.Context) -> None:
 
 def _answer(runs: list[Run], quiet: bool, silent: bool, as_json: bool, *, several: bool) -> None:
     """Print what came of the runs: folders, or summaries."""
+    from probes_reports.majority import majority
+
     if silent:
         return
     summaries = [run.summary() if as_json or not quiet else {} for run in runs]
     if not quiet:
         for run, summary in zip(runs, summaries, strict=True):
-            # that nothing was finite is said last, as an error
-            told = [] if never_finite(summary) else findings(summary, wrong=wrong_labels(run))
-            say("\n".join([*told, f"See it: probe report {shlex.quote(str(run.path))}"]))
+            told = [] if never_finite(summary) else findings(summary, wrong=wrong_labels(run))  # an error says the rest
+            caution = [visible(majority(run))] if told else []
+            report = f"See it: probe report {shlex.quote(str(run.path))}"
+            say("\n".join(line for line in (*told, *caution, report) if line))
     if as_json:
         echo_json(summaries if several else summaries[0])
         return

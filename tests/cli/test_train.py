@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -505,3 +506,12 @@ def test_everything_that_is_left_out_of_a_folder_is_listed_in_the_run(probe, tmp
     report = probe("audit", "photos", "--out", "two").stderr
     assert "audit.json names all of them" in report
     assert len(json.loads(Path("two/audit.json").read_text())["dataset"]["left_out"]["images"]) == 8
+
+
+def test_one_class_of_nearly_all_examples_is_a_caution(probe):
+    labels = np.r_[np.zeros(190, dtype=int), np.ones(10, dtype=int)]
+    np.savez("rare.npz", X=np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32), y=labels)
+
+    said = probe("train", "--dataset", "rare.npz", "--epochs", "1", "--width", "4", "--probe", "none").stderr
+
+    assert "Careful: answering “0” always would reach 95.0% of the examples" in said
