@@ -17,7 +17,7 @@ GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # With the slow tests: `make test-all`.
 _LONG = (
     *("audit", "command-line", "data", "distributed", "format", "probes", "scores", "studies", "summary"),
-    "transformers",
+    *("accelerate", "ignite", "lightning", "transformers"),
 )
 LONG = {f"{name}.md" for name in _LONG}
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -201,6 +201,7 @@ def test_pictures_stop_where_the_page_would_grow_too_large():
     assert list(Pictures(pngs, [7, 3, 7], [5, 99, 1], budget=3 * one + 8).held) == ["7", "3", "5"]
 
 
+@pytest.mark.slow
 def test_neighbours_are_shrunk_and_all_have_fewer_colours_where_pictures_are_many():
     from PIL import Image
 

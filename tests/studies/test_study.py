@@ -110,6 +110,7 @@ def test_more_seeds_add_only_theirs(small_study, tmp_path):
     assert content["claims"][0]["measured"]["values"] == [1, 4, 9, 16]
 
 
+@pytest.mark.slow
 def test_two_workers_give_what_one_gives(small_study, tmp_path):
     one = run_study(small_study(train=True).study, tmp_path / "one", THREE, workers=1)
     two = run_study(small_study(train=True).study, tmp_path / "two", THREE, workers=2)
