@@ -1,5 +1,6 @@
 """A disk that is full for a while costs no epoch, and where the process goes does not move the run."""
 
+import json
 import os
 
 import numpy as np
@@ -112,6 +113,18 @@ def test_visits_that_are_not_finite_are_counted_over_a_kill(tmp_path):
     with ExampleTracker(2, run=tmp_path / "run", if_exists="resume") as second:
         second.update([0, 1], np.array([[np.nan, 0], [1, 0]]), [0, 0])
     assert open_run(tmp_path / "run").summary()["nonfinite_visits"] == 2
+
+
+def test_a_run_written_by_others_is_gone_on_with(tmp_path):
+    with ExampleTracker(2, run=tmp_path / "run") as tracker:
+        record(tracker, 1)
+    least = {"format_version": 1, "status": "interrupted", "measure": "online", "dataset": {"num_examples": 2}}
+    (tmp_path / "run/run.json").write_text(json.dumps(least))
+
+    with ExampleTracker(2, run=tmp_path / "run", if_exists="resume") as tracker:
+        tracker.update([0, 1], np.array([[np.nan, 0], [0, 1]]), [0, 1])
+
+    assert open_run(tmp_path / "run").summary()["nonfinite_visits"] == 1
 
 
 def test_a_page_without_its_pictures_is_no_complete_run(tmp_path, disk):
