@@ -68,7 +68,7 @@ class LossCurvature:
     and epochs share the R directions, so that they differ by the loss alone.
 
     In the dtype of the model and its inputs. In float32 the values of nearly fitted examples are rounding for the most
-    part (after interpolation by up to a factor of hundreds), while the order of all examples stays (Spearman 0.99 and
+    part (after interpolation by up to a factor of thousands), while the order of all examples stays (Spearman 0.99 and
     more with those in float64). Where the values themselves count, measure `copy.deepcopy(model).double()` on inputs in
     float64, or choose a larger step.
 

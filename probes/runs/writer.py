@@ -211,7 +211,8 @@ class RunWriter:
         path = folder / f"{name}.parquet"
         write_trajectory(path, table)
         self.add_checksum(path)
-        if not self._shared and nonfinite_visits != (self._meta.get("nonfinite_visits") or 0):  # kept, should we be killed
+        counted = self._meta.get("nonfinite_visits") or 0
+        if not self._shared and nonfinite_visits != counted:  # kept, should we be killed
             self._meta["nonfinite_visits"] = int(nonfinite_visits)
             self._write_meta()
 
